@@ -1,0 +1,1 @@
+//! Prepaid call charging on a stream.
