@@ -1,1 +1,5 @@
-//! Prepaid call charging on a stream.
+//! Prepaid call charging on a stream: call and credit events in, rated usage, notices and orders out.
+//!
+//! The rooms, in reading order. Each may use only those above it.
+
+pub mod domain;

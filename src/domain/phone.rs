@@ -1,0 +1,160 @@
+//! Telephone numbers: personal data, so they show themselves to nobody by accident.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Country;
+
+/// An E.164 number: its digits, at most fifteen, the first not zero, packed in a word.
+///
+/// `Debug` and `Display` never show it; [`PhoneNumber::masked`] and [`PhoneNumber::with_digits`] do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PhoneNumber(u64);
+
+/// A text that is not an E.164 number. It does not repeat the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an E.164 number")]
+pub struct NumberError;
+
+impl PhoneNumber {
+    /// From `+` and 2 to 15 digits, the first of them not zero (ITU-T E.164).
+    ///
+    /// # Errors
+    /// [`NumberError`].
+    pub fn parse(text: &str) -> Result<Self, NumberError> {
+        let digits = text.strip_prefix('+').ok_or(NumberError)?;
+        let good = (2..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|b| b.is_ascii_digit());
+        if !good {
+            return Err(NumberError);
+        }
+        digits.parse().map(PhoneNumber).map_err(|_| NumberError)
+    }
+
+    /// Calls `f` with the digits, without the plus.
+    pub fn with_digits<T>(self, f: impl FnOnce(&str) -> T) -> T {
+        let mut buffer = [0_u8; 20];
+        let mut at = buffer.len();
+        let mut rest = self.0;
+        while rest > 0 {
+            at -= 1;
+            buffer[at] = b'0' + u8::try_from(rest % 10).expect("a decimal digit");
+            rest /= 10;
+        }
+        f(std::str::from_utf8(&buffer[at..]).expect("decimal digits are ASCII"))
+    }
+
+    /// `+` and the digits, the last `hidden` of them replaced by `*`.
+    #[must_use]
+    pub fn masked(self, hidden: usize) -> String {
+        self.with_digits(|digits| {
+            let shown = digits.len().saturating_sub(hidden);
+            let mut text = String::with_capacity(digits.len() + 1);
+            text.push('+');
+            text.push_str(&digits[..shown]);
+            text.extend(std::iter::repeat_n('*', digits.len() - shown));
+            text
+        })
+    }
+}
+
+impl fmt::Display for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("+…")
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The country of a number, from the numbering plans that the library carries; `None` for numbers
+/// of no country (satellite, international services) and for what no plan knows.
+#[must_use]
+pub fn country_of(number: PhoneNumber) -> Option<Country> {
+    let parsed = number.with_digits(|digits| {
+        let mut text = String::with_capacity(16);
+        text.push('+');
+        text.push_str(digits);
+        phonenumber::parse(None, text).ok()
+    })?;
+    let id = parsed.country().id()?;
+    Country::parse(id.as_ref())
+}
+
+/// The 44 countries of Zone A.
+const ZONE_A: &str = "AU AT BE BR BG CA CN HR CZ DK EE FI FR DE GR HK HU IN IE IT JP LU MY MX NL \
+                      NZ NO PL PT PR RO RU SG SK SI ZA KR ES SE CH TW TH GB US";
+
+/// True for the countries of Zone A where a tenant has no list of its own.
+#[must_use]
+pub fn is_default_zone_a(country: Country) -> bool {
+    ZONE_A.split(' ').any(|code| code == country.as_str())
+}
+
+/// How many last digits of a number a tenant of this country has masked by default.
+#[must_use]
+pub fn default_mask_digits(country: Country) -> usize {
+    match country.as_str() {
+        "BE" | "DE" | "DK" | "ES" | "FI" | "IT" | "NL" | "NO" | "SE" => 3,
+        "CH" | "FR" => 4,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> PhoneNumber {
+        PhoneNumber::parse(text).expect("a number")
+    }
+
+    #[test]
+    fn the_country_comes_from_the_whole_number() {
+        for (text, country) in [
+            ("+4930123456", Some("DE")),
+            ("+14165550123", Some("CA")),
+            ("+12125550123", Some("US")),
+            ("+17875550123", Some("PR")),
+            ("+74951234567", Some("RU")),
+            ("+77172123456", Some("KZ")),
+            ("+88216123456", None),
+        ] {
+            let found = country_of(number(text));
+            assert_eq!(found.map(|c| c.to_string()).as_deref(), country, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_e164_is_taken() {
+        for text in [
+            "4930",
+            "+",
+            "+0301",
+            "+1234567890123456",
+            "+49 30",
+            "+4",
+            "+49a",
+        ] {
+            assert_eq!(PhoneNumber::parse(text), Err(NumberError), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_digits_are_masked_and_debug_shows_none() {
+        assert_eq!(number("+4930123456").masked(3), "+4930123***");
+        assert_eq!(number("+49").masked(3), "+**");
+        assert_eq!(number("+4930123456").masked(0), "+4930123456");
+        assert_eq!(format!("{:?}", number("+4930123456")), "+…");
+    }
+
+    #[test]
+    fn zone_a_has_44_countries() {
+        assert_eq!(ZONE_A.split(' ').count(), 44);
+    }
+}
