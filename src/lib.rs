@@ -2,4 +2,6 @@
 //!
 //! The rooms, in reading order. Each may use only those above it.
 
+pub mod charging;
 pub mod domain;
+pub mod rates;

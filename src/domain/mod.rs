@@ -25,8 +25,8 @@ pub use phone::{NumberError, PhoneNumber, country_of, default_mask_digits, is_de
 pub use reason::{OrderReason, RejectReason, Rejected, RejectedRecord, Stage};
 pub use record::{
     BalanceNotice, CallDescription, CallOrder, CallOrderKind, Cause, EntryKind, LotUse, NoticeKind,
-    RatedUsage, RatedUsageKind, Record, Source, TenantBalance, TenantOrder, TenantOrderKind,
-    WalletEntry,
+    RateCardPart, RatedUsage, RatedUsageKind, Record, Source, TenantBalance, TenantOrder,
+    TenantOrderKind, WalletEntry,
 };
 pub use symbol::Symbol;
 pub use text::{Country, Currency};

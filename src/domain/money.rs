@@ -79,10 +79,16 @@ impl Money {
         if !plain {
             return Err(MoneyError::NotANumber);
         }
-        let value = Decimal::from_str_exact(text).map_err(|e| match e {
-            rust_decimal::Error::Underflow => MoneyError::TooManyDecimals,
-            _ => MoneyError::TooLarge,
-        })?;
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        if fraction.trim_end_matches('0').len() > 6 {
+            return Err(MoneyError::TooManyDecimals);
+        }
+        if whole.trim_start_matches('0').len() > 12 {
+            return Err(MoneyError::TooLarge);
+        }
+        let value = text
+            .parse::<Decimal>()
+            .map_err(|_| MoneyError::NotANumber)?;
         Self::from_decimal(value)
     }
 

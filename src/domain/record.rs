@@ -361,3 +361,24 @@ pub struct TenantBalance {
     /// Partition time.
     pub updated_at: Moment,
 }
+
+/// A part of a published version of a rate card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateCardPart {
+    /// The card.
+    pub card_id: String,
+    /// Rising from 1.
+    pub version: i64,
+    /// Of all its rates and fees.
+    pub currency: Currency,
+    /// Which part, from 1.
+    pub part: i32,
+    /// Of how many.
+    pub parts: i32,
+    /// Rows of the whole version.
+    pub row_count: i32,
+    /// SHA-256 of the whole version's canonical CSV.
+    pub sha256: [u8; 32],
+    /// This part's slice of the zstd-compressed canonical CSV.
+    pub rows: Vec<u8>,
+}
