@@ -3,5 +3,6 @@
 //! The rooms, in reading order. Each may use only those above it.
 
 pub mod charging;
+pub mod codec;
 pub mod domain;
 pub mod rates;

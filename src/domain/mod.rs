@@ -29,4 +29,5 @@ pub use record::{
     TenantOrderKind, WalletEntry,
 };
 pub use symbol::Symbol;
+pub(crate) use symbol::symbols;
 pub use text::{Country, Currency};
