@@ -5,4 +5,6 @@
 pub mod charging;
 pub mod codec;
 pub mod domain;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod rates;

@@ -1,0 +1,160 @@
+//! The admin client: makes topics, looks at them, deletes records from the front of a journal.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::Offset;
+
+use super::clients::{Connection, Listening};
+use super::error::{Error, words};
+use super::native::{self, Handle};
+use super::topics::{TopicFound, TopicPlan};
+
+/// Makes and looks at topics.
+pub struct Admin {
+    client: AdminClient<Listening>,
+    bootstrap: String,
+    timeout: Duration,
+}
+
+impl Admin {
+    /// An admin client whose every request waits at most `timeout`.
+    pub fn new(connection: &Connection, timeout: Duration) -> Result<Self, Error> {
+        let config = connection.config("tollkeeper-admin");
+        let client = AdminClient::from_config_and_context(&config, Listening::default()).map_err(
+            |error| Error::Configuration {
+                what: error.to_string(),
+            },
+        )?;
+        Ok(Admin {
+            client,
+            bootstrap: connection.bootstrap.clone(),
+            timeout,
+        })
+    }
+
+    fn options(&self) -> AdminOptions {
+        AdminOptions::new()
+            .request_timeout(Some(self.timeout))
+            .operation_timeout(Some(self.timeout))
+    }
+
+    /// The cluster's id.
+    pub fn cluster_id(&self) -> Result<String, Error> {
+        self.client
+            .inner()
+            .fetch_cluster_id(self.timeout)
+            .ok_or_else(|| self.unreachable())
+    }
+
+    fn unreachable(&self) -> Error {
+        Error::Unreachable {
+            bootstrap: self.bootstrap.clone(),
+            seconds: self.timeout.as_secs(),
+        }
+    }
+
+    /// The topic as it is; none if it does not exist.
+    pub fn find(&self, topic: &str) -> Result<Option<TopicFound>, Error> {
+        let handle = Handle::new(self.client.inner().native_ptr());
+        let described = native::describe_topic(handle, topic, self.timeout)
+            .map_err(|error| self.native_failure(format!("looking up topic `{topic}`"), &error))?;
+        let Some(described) = described else {
+            return Ok(None);
+        };
+        Ok(Some(TopicFound {
+            id: described.id,
+            partitions: described.partitions,
+            replication: described.replication,
+            config: self.config_of(topic)?,
+        }))
+    }
+
+    fn native_failure(&self, doing: String, error: &native::NativeError) -> Error {
+        match error.code {
+            RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown => self.unreachable(),
+            _ => Error::Failed {
+                doing,
+                what: error.text.clone(),
+            },
+        }
+    }
+
+    fn config_of(&self, topic: &str) -> Result<BTreeMap<String, String>, Error> {
+        let doing = || format!("reading the configuration of topic `{topic}`");
+        let mut results = pollster::block_on(
+            self.client
+                .describe_configs(&[ResourceSpecifier::Topic(topic)], &self.options()),
+        )
+        .map_err(|error| Error::failed(doing(), &error))?;
+        let resource = results
+            .pop()
+            .expect("one resource was asked for")
+            .map_err(|code| Error::Failed {
+                doing: doing(),
+                what: words(code),
+            })?;
+        Ok(resource
+            .entries
+            .into_iter()
+            .filter_map(|entry| Some((entry.name, entry.value?)))
+            .collect())
+    }
+
+    /// Makes a topic as planned; false if it exists already.
+    pub fn create(&self, plan: &TopicPlan) -> Result<bool, Error> {
+        let doing = || format!("creating topic `{}`", plan.name);
+        let values: Vec<_> = plan
+            .config
+            .iter()
+            .map(|(key, wanted)| (*key, wanted.initial()))
+            .collect();
+        let mut topic = NewTopic::new(
+            &plan.name,
+            plan.partitions,
+            TopicReplication::Fixed(plan.replication),
+        );
+        for (key, value) in &values {
+            topic = topic.set(key, value);
+        }
+        let mut results = pollster::block_on(self.client.create_topics(&[topic], &self.options()))
+            .map_err(|error| Error::failed(doing(), &error))?;
+        match results.pop().expect("one topic was asked for") {
+            Ok(_) => Ok(true),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(false),
+            Err((_, code)) => Err(Error::Failed {
+                doing: doing(),
+                what: words(code),
+            }),
+        }
+    }
+
+    /// Deletes the records of a partition before `offset`, which a committed record must have
+    /// carried: what is undecided would be deleted too. Returns the new start.
+    pub fn delete_records(&self, topic: &str, partition: i32, offset: i64) -> Result<i64, Error> {
+        let doing = || format!("trimming `{topic}` partition {partition} to offset {offset}");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .map_err(|error| Error::failed(doing(), &error))?;
+        let list = pollster::block_on(self.client.delete_records(&list, &self.options()))
+            .map_err(|error| Error::failed(doing(), &error))?;
+        let entries = list.elements();
+        let entry = entries.first().expect("one partition was asked for");
+        entry
+            .error()
+            .map_err(|error| Error::failed(doing(), &error))?;
+        match entry.offset() {
+            Offset::Offset(start) => Ok(start),
+            other => Err(Error::Failed {
+                doing: doing(),
+                what: format!("new start is {other:?}"),
+            }),
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! The input consumer: a member of the group that notes rebalances and lets the loop act on them.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::TopicPartitionList;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::Offset;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::clients::{Connection, Listening, Trouble};
+use super::error::Error;
+use super::native::{Handle, OwnedGroupMetadata};
+
+/// How a member of the group is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputSettings {
+    /// The group that shares the partitions.
+    pub group_id: String,
+    /// Unique per worker; also its transactional.id. A restart in place keeps its partitions.
+    pub instance_id: String,
+    /// After this long without a sign of life the partitions go to others.
+    pub session_timeout: Duration,
+}
+
+/// What the group told us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupEvent {
+    /// These partitions are ours: restore them, then [`InputConsumer::start`] each.
+    Assigned(Vec<i32>),
+    /// These are to be given up: finish, then [`InputConsumer::give_up`].
+    Revoked(Vec<i32>),
+    /// These are gone already and may have another owner: abort, then [`InputConsumer::give_up`].
+    Lost(Vec<i32>),
+}
+
+/// What a poll found.
+pub enum Polled<'a> {
+    /// Nothing now; not proof that there is nothing.
+    Nothing,
+    /// A record.
+    Record(BorrowedMessage<'a>),
+    /// The log of a partition begins after our position: records are missing.
+    Gap,
+    /// Another consumer has our group.instance.id: another process uses our name.
+    FencedInstance,
+    /// The topic is not there (any more).
+    TopicMissing,
+    /// The client is dead for another reason: make a new one.
+    Fatal(String),
+}
+
+struct Context {
+    listening: Listening,
+    events: Arc<Mutex<VecDeque<GroupEvent>>>,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.listening.log(level, facility, message);
+    }
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.listening.error(error, reason);
+    }
+}
+
+impl ConsumerContext for Context {
+    /// Only notes what is asked; the loop restores or commits first, and then answers.
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let partitions = list.elements().iter().map(|e| e.partition()).collect();
+        let event = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            GroupEvent::Assigned(partitions)
+        } else if consumer.assignment_lost() {
+            GroupEvent::Lost(partitions)
+        } else {
+            GroupEvent::Revoked(partitions)
+        };
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(event);
+    }
+}
+
+/// The group's generation as of a moment, never one below zero.
+pub struct GroupMetadata(OwnedGroupMetadata);
+
+impl GroupMetadata {
+    pub(super) fn native(&self) -> &OwnedGroupMetadata {
+        &self.0
+    }
+
+    /// The generation (or member epoch).
+    #[must_use]
+    pub fn generation(&self) -> i32 {
+        self.0.generation()
+    }
+}
+
+/// A member of the group. The partitions it reads are those the loop has started.
+pub struct InputConsumer {
+    consumer: BaseConsumer<Context>,
+    events: Arc<Mutex<VecDeque<GroupEvent>>>,
+    trouble: Arc<Trouble>,
+    topic: String,
+    started: BTreeSet<i32>,
+}
+
+impl InputConsumer {
+    /// Makes a consumer and asks to join the group.
+    pub fn join(
+        connection: &Connection,
+        settings: &InputSettings,
+        topic: &str,
+    ) -> Result<Self, Error> {
+        let listening = Listening::default();
+        let trouble = Arc::clone(&listening.trouble);
+        let events = Arc::new(Mutex::new(VecDeque::new()));
+        let context = Context {
+            listening,
+            events: Arc::clone(&events),
+        };
+        let consumer =
+            BaseConsumer::from_config_and_context(&input_config(connection, settings), context)
+                .map_err(|error| Error::Configuration {
+                    what: error.to_string(),
+                })?;
+        consumer
+            .subscribe(&[topic])
+            .map_err(|error| Error::failed(format!("subscribing to `{topic}`"), &error))?;
+        Ok(InputConsumer {
+            consumer,
+            events,
+            trouble,
+            topic: topic.to_owned(),
+            started: BTreeSet::new(),
+        })
+    }
+
+    /// What its connections complained about.
+    #[must_use]
+    pub fn trouble(&self) -> &Arc<Trouble> {
+        &self.trouble
+    }
+
+    /// Waits for a record at most this long. Look at [`InputConsumer::take_event`] after each poll
+    /// that found nothing.
+    pub fn poll(&self, timeout: Duration) -> Polled<'_> {
+        match self.consumer.poll(timeout) {
+            None => Polled::Nothing,
+            Some(Ok(message)) => Polled::Record(message),
+            Some(Err(error)) => self.judge(&error),
+        }
+    }
+
+    fn judge(&self, error: &KafkaError) -> Polled<'static> {
+        let code = error.rdkafka_error_code();
+        match (code, error) {
+            (Some(RDKafkaErrorCode::FencedInstanceId), _) => Polled::FencedInstance,
+            (_, KafkaError::MessageConsumptionFatal(code)) => {
+                Polled::Fatal(super::error::words(*code))
+            }
+            (Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange), _) => {
+                Polled::Gap
+            }
+            (
+                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic),
+                _,
+            ) => Polled::TopicMissing,
+            _ => {
+                if !self.trouble.note(code) {
+                    tracing::debug!(target: "librdkafka", %error, "polling the input");
+                }
+                Polled::Nothing
+            }
+        }
+    }
+
+    /// The oldest event of the group that has not been taken.
+    #[must_use]
+    pub fn take_event(&self) -> Option<GroupEvent> {
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
+    }
+
+    /// Takes note of an assignment, so that the group is settled while the partitions are restored.
+    pub fn accept(&self) -> Result<(), Error> {
+        self.consumer
+            .incremental_assign(&TopicPartitionList::new())
+            .map_err(|error| Error::failed("accepting the assignment", &error))
+    }
+
+    /// Starts reading partitions, each at its offset.
+    pub fn start(&mut self, positions: &[(i32, i64)]) -> Result<(), Error> {
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for (partition, offset) in positions {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+                .expect("a position is never negative");
+        }
+        self.consumer
+            .incremental_assign(&list)
+            .map_err(|error| Error::failed(format!("assigning `{}`", self.topic), &error))?;
+        self.started.extend(positions.iter().map(|(p, _)| *p));
+        Ok(())
+    }
+
+    /// Stops reading a partition that stays ours in the group (it is stopped or restored again).
+    pub fn stop(&mut self, partitions: &[i32]) -> Result<(), Error> {
+        self.unassign(partitions)
+    }
+
+    /// Answers a revocation or loss, also of partitions that were never started.
+    pub fn give_up(&mut self, partitions: &[i32]) -> Result<(), Error> {
+        self.unassign(partitions)
+    }
+
+    fn unassign(&mut self, partitions: &[i32]) -> Result<(), Error> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            if self.started.remove(partition) {
+                list.add_partition(&self.topic, *partition);
+            }
+        }
+        self.consumer
+            .incremental_unassign(&list)
+            .map_err(|error| Error::failed(format!("unassigning `{}`", self.topic), &error))
+    }
+
+    /// The group's generation as of now; none while we are not a member, when nothing may be
+    /// committed.
+    #[must_use]
+    pub fn group(&self) -> Option<GroupMetadata> {
+        let metadata = Handle::new(self.consumer.client().native_ptr()).group_metadata()?;
+        (metadata.generation() >= 0).then_some(GroupMetadata(metadata))
+    }
+
+    /// True when the present assignment was lost without being told.
+    #[must_use]
+    pub fn assignment_lost(&self) -> bool {
+        self.consumer.assignment_lost()
+    }
+
+    /// First offset and the end that a read_committed reader can reach now (the last stable
+    /// offset), by a request.
+    pub fn watermarks(&self, partition: i32, timeout: Duration) -> Result<(i64, i64), Error> {
+        self.consumer
+            .fetch_watermarks(&self.topic, partition, timeout)
+            .map_err(|error| {
+                Error::about_topic(
+                    format!(
+                        "asking for the end of `{}` partition {partition}",
+                        self.topic
+                    ),
+                    &self.topic,
+                    &error,
+                )
+            })
+    }
+
+    /// Gives the partitions away at once, for scaling in. Poll until they are revoked.
+    pub fn leave(&self) {
+        self.consumer.unsubscribe();
+    }
+}
+
+fn input_config(connection: &Connection, settings: &InputSettings) -> rdkafka::ClientConfig {
+    let mut config = connection.config(&settings.instance_id);
+    for (key, value) in [
+        // The default of 1,000 ms stalls a busy consumer once its queue was full.
+        ("fetch.queue.backoff.ms", "10"),
+        ("fetch.wait.max.ms", "100"),
+        ("queued.max.messages.kbytes", "65536"),
+        ("queued.min.messages", "100000"),
+        ("heartbeat.interval.ms", "1000"),
+        ("max.poll.interval.ms", "300000"),
+    ] {
+        if !connection.properties.contains_key(key) {
+            config.set(key, value);
+        }
+    }
+    config.set("group.id", &settings.group_id);
+    config.set("group.instance.id", &settings.instance_id);
+    config.set("partition.assignment.strategy", "cooperative-sticky");
+    config.set(
+        "session.timeout.ms",
+        settings.session_timeout.as_millis().to_string(),
+    );
+    config.set("isolation.level", "read_committed");
+    config.set("auto.offset.reset", "error");
+    config.set("enable.auto.commit", "false");
+    config.set("enable.auto.offset.store", "false");
+    config.set("enable.partition.eof", "false");
+    config
+}

@@ -1,0 +1,24 @@
+//! The street door to Kafka: its clients, topics and an embedded cluster. Decides nothing about
+//! money, calls or when to commit; it carries out what it is told and says what happened.
+
+mod admin;
+mod clients;
+mod embedded;
+mod error;
+mod input;
+mod native;
+mod producer;
+mod reader;
+mod topics;
+
+pub use admin::Admin;
+pub use clients::{Connection, Trouble};
+pub use embedded::EmbeddedCluster;
+pub use error::Error;
+pub use input::{GroupEvent, GroupMetadata, InputConsumer, InputSettings, Polled};
+pub use producer::{
+    Delivered, Outcome, PartitionOffset, ProducerSettings, SendFailure, Sent, TopicHandle,
+    TransactionalProducer,
+};
+pub use reader::{Committed, Isolation, Read, Start, TopicReader, Watermarks};
+pub use topics::{TopicFound, TopicNames, TopicPlan, TopicSettings, Wanted, differences, plan};
