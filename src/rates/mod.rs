@@ -1,29 +1,16 @@
-//! Rate cards.
+//! Rate cards: their CSV, their check, the row of a number, the price of a leg's seconds.
+//! Never knows a tenant, a call or a wallet; moments and numbers are handed in.
 
-use std::sync::Arc;
+mod band;
+mod card;
+mod cards;
+mod index;
+mod lowest;
+mod price;
+mod row;
 
-use crate::domain::{Moment, Money};
-
-/// One version of a rate card.
-#[derive(Debug)]
-pub struct RateCard {}
-
-impl RateCard {
-    /// The lowest positive rate of the rows in force, barred ones and bands apart.
-    #[must_use]
-    pub fn lowest_positive_rate(&self, _at: Moment) -> Option<Money> {
-        None
-    }
-}
-
-/// All known versions of all cards.
-#[derive(Debug, Default)]
-pub struct RateCards {}
-
-impl RateCards {
-    /// The version of a card that is in force.
-    #[must_use]
-    pub fn in_force(&self, _card_id: &str, _at: Moment) -> Option<&Arc<RateCard>> {
-        None
-    }
-}
+pub use band::{Band, BandError, Days};
+pub use card::{Match, RateCard};
+pub use cards::RateCards;
+pub use price::{Increments, total};
+pub use row::RateRow;

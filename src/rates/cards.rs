@@ -1,0 +1,58 @@
+//! All known versions of all rate cards, and which of them is in force.
+
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::domain::Moment;
+
+use super::RateCard;
+
+/// Every version of every rate card that was published.
+#[derive(Debug, Default)]
+pub struct RateCards {
+    /// By card id; each card's versions rising.
+    cards: HashMap<Arc<str>, Vec<Published>, FixedState>,
+}
+
+#[derive(Debug)]
+struct Published {
+    at: Moment,
+    card: Arc<RateCard>,
+}
+
+impl RateCards {
+    /// Takes a version. One that is known already is kept as it was published first.
+    pub fn publish(&mut self, card: Arc<RateCard>, published_at: Moment) {
+        let versions = self.cards.entry(Arc::clone(card.id())).or_default();
+        let place = versions.binary_search_by_key(&card.version(), |known| known.card.version());
+        if let Err(place) = place {
+            let at = published_at;
+            versions.insert(place, Published { at, card });
+        }
+    }
+
+    /// The highest version of a card that was published at or before a moment.
+    #[must_use]
+    pub fn in_force(&self, card_id: &str, at: Moment) -> Option<&Arc<RateCard>> {
+        let versions = self.cards.get(card_id)?;
+        let known = versions.iter().rev().find(|known| known.at <= at)?;
+        Some(&known.card)
+    }
+
+    /// A certain version of a card.
+    #[must_use]
+    pub fn version(&self, card_id: &str, version: i64) -> Option<&Arc<RateCard>> {
+        let versions = self.cards.get(card_id)?;
+        let place = versions.binary_search_by_key(&version, |known| known.card.version());
+        place.ok().map(|place| &versions[place].card)
+    }
+
+    /// The highest known version of a card, in force or not.
+    #[must_use]
+    pub fn latest_version(&self, card_id: &str) -> Option<i64> {
+        let latest = self.cards.get(card_id)?.last()?;
+        Some(latest.card.version())
+    }
+}

@@ -1,0 +1,76 @@
+//! What a leg's seconds are billed as, and what they cost.
+
+use crate::domain::Money;
+
+/// In which steps connected time is billed, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Increments {
+    /// The shortest time billed: 1 to 3600.
+    pub initial_s: u32,
+    /// The step beyond it: 1 to 60.
+    pub increment_s: u32,
+}
+
+impl Increments {
+    /// Whole minutes.
+    pub const DEFAULT: Increments = Increments {
+        initial_s: 60,
+        increment_s: 60,
+    };
+
+    /// Seconds billed for seconds connected: none for none, else the initial time and as many steps as
+    /// it takes to reach what was connected.
+    #[must_use]
+    pub fn billed(self, connected: u32) -> u32 {
+        if connected == 0 {
+            return 0;
+        }
+        let beyond = connected.saturating_sub(self.initial_s);
+        let steps = beyond.div_ceil(self.increment_s);
+        self.initial_s
+            .saturating_add(steps.saturating_mul(self.increment_s))
+    }
+}
+
+/// What `billed` seconds cost: the fee and, for each second, a sixtieth of its minute's rate, rounded
+/// half-even at the sixth decimal once.
+///
+/// `runs` gives rates as (first minute, rate per minute), rising from minute 1; a rate holds until the
+/// next run begins.
+#[must_use]
+pub fn total(fee: Money, runs: impl IntoIterator<Item = (u32, Money)>, billed: u32) -> Money {
+    let mut sixtieths: i128 = 0;
+    let mut running: Option<(u32, Money)> = None;
+    for (first_minute, rate) in runs {
+        let begin = first_minute
+            .saturating_sub(1)
+            .saturating_mul(60)
+            .min(billed);
+        if let Some((from, rate)) = running {
+            assert!(from <= begin, "price runs rise");
+            sixtieths += cost(from, begin, rate);
+        }
+        running = Some((begin, rate));
+    }
+    if let Some((from, rate)) = running {
+        sixtieths += cost(from, billed, rate);
+    }
+    let micros = i64::try_from(i128::from(fee.micros()) + round_half_even(sixtieths, 60))
+        .expect("no leg costs more than a wallet can hold");
+    Money::from_micros(micros)
+}
+
+/// Seconds after `from` up to `to` at a rate, in sixtieths of a millionth.
+fn cost(from: u32, to: u32, rate: Money) -> i128 {
+    i128::from(to - from) * i128::from(rate.micros())
+}
+
+fn round_half_even(numerator: i128, denominator: i128) -> i128 {
+    let floor = numerator.div_euclid(denominator);
+    let twice = numerator.rem_euclid(denominator) * 2;
+    if twice > denominator || twice == denominator && floor % 2 != 0 {
+        floor + 1
+    } else {
+        floor
+    }
+}
