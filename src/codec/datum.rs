@@ -1,0 +1,184 @@
+//! Writing Avro's binary encoding, value by value.
+
+use crate::domain::{Moment, Money, Symbol};
+
+/// An Avro datum that is being appended to a buffer.
+pub(super) struct Datum<'o>(pub(super) &'o mut Vec<u8>);
+
+impl Datum<'_> {
+    /// An `int` or `long`: zigzag, seven bits a byte, the lowest first.
+    pub(super) fn long(&mut self, value: i64) {
+        let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
+        while rest > 0x7f {
+            self.0.push(rest.to_le_bytes()[0] | 0x80);
+            rest >>= 7;
+        }
+        self.0.push(rest.to_le_bytes()[0]);
+    }
+
+    /// An `int`.
+    pub(super) fn int(&mut self, value: i32) {
+        self.long(value.into());
+    }
+
+    /// A `boolean`.
+    pub(super) fn boolean(&mut self, value: bool) {
+        self.0.push(value.into());
+    }
+
+    /// A `bytes`.
+    pub(super) fn bytes(&mut self, value: &[u8]) {
+        self.length(value.len());
+        self.0.extend_from_slice(value);
+    }
+
+    /// A `string`.
+    pub(super) fn text(&mut self, value: &str) {
+        self.bytes(value.as_bytes());
+    }
+
+    /// A `string` made of parts.
+    pub(super) fn joined(&mut self, parts: &[&str]) {
+        self.length(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            self.0.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    /// A `decimal` of scale 6: big-endian two's complement in as few bytes as carry the sign.
+    pub(super) fn money(&mut self, value: Money) {
+        let bytes = value.micros().to_be_bytes();
+        let signs = if value.is_negative() { 0xff } else { 0x00 };
+        let carries = |first: u8| first & 0x80 == signs & 0x80;
+        let mut from = 0;
+        while from < 7 && bytes[from] == signs && carries(bytes[from + 1]) {
+            from += 1;
+        }
+        self.bytes(&bytes[from..]);
+    }
+
+    /// A `timestamp-millis`.
+    pub(super) fn moment(&mut self, value: Moment) {
+        self.long(value.millis());
+    }
+
+    /// An `enum`.
+    pub(super) fn symbol(&mut self, value: impl Symbol) {
+        self.length(value.ordinal());
+    }
+
+    /// A union of `null` and another type.
+    pub(super) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        match value {
+            None => self.0.push(0),
+            Some(value) => {
+                self.0.push(2);
+                write(self, value);
+            }
+        }
+    }
+
+    /// An `array`: one block, if there are items, and the end.
+    pub(super) fn array<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        if !items.is_empty() {
+            self.length(items.len());
+            for item in items {
+                write(self, item);
+            }
+        }
+        self.0.push(0);
+    }
+
+    fn length(&mut self, length: usize) {
+        self.long(i64::try_from(length).expect("what is in memory is shorter than 2^63 bytes"));
+    }
+}
+
+/// The decimal digits of a number, on the stack.
+pub(super) struct Digits {
+    bytes: [u8; 20],
+    from: usize,
+}
+
+impl Digits {
+    /// Of a number that is not negative.
+    pub(super) fn of(number: u64) -> Self {
+        let mut digits = Digits {
+            bytes: [0; 20],
+            from: 20,
+        };
+        let mut rest = number;
+        loop {
+            digits.from -= 1;
+            digits.bytes[digits.from] = b'0' + (rest % 10).to_le_bytes()[0];
+            rest /= 10;
+            if rest == 0 {
+                return digits;
+            }
+        }
+    }
+
+    /// Of a sequence number, which counts from 1.
+    pub(super) fn of_sequence(number: i64) -> Self {
+        Self::of(u64::try_from(number).expect("a sequence counts from 1"))
+    }
+
+    /// As text.
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.from..]).expect("decimal digits are ASCII")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Datum<'_>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(&mut Datum(&mut out));
+        out
+    }
+
+    #[test]
+    fn longs_are_zigzag_as_the_specification_shows() {
+        for (value, bytes) in [
+            (0, vec![0]),
+            (-1, vec![1]),
+            (1, vec![2]),
+            (-64, vec![0x7f]),
+            (64, vec![0x80, 1]),
+            (
+                i64::MIN,
+                vec![255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
+            ),
+        ] {
+            assert_eq!(written(|d| d.long(value)), bytes, "{value}");
+        }
+    }
+
+    #[test]
+    fn decimals_take_as_few_bytes_as_carry_the_sign() {
+        for (micros, bytes) in [
+            (0, vec![2, 0]),
+            (127, vec![2, 127]),
+            (128, vec![4, 0, 128]),
+            (-1, vec![2, 255]),
+            (-128, vec![2, 128]),
+            (-129, vec![4, 255, 127]),
+            (i64::MIN, vec![16, 128, 0, 0, 0, 0, 0, 0, 0]),
+        ] {
+            assert_eq!(
+                written(|d| d.money(Money::from_micros(micros))),
+                bytes,
+                "{micros}"
+            );
+        }
+    }
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        for number in [0, 7, 10, 4_012, u64::MAX] {
+            assert_eq!(Digits::of(number).as_str(), number.to_string());
+        }
+    }
+}
