@@ -43,7 +43,7 @@ pub(super) fn framed<'s, 'p>(
             let (fingerprint, datum) = rest
                 .split_first_chunk::<8>()
                 .ok_or("a single-object header of less than ten bytes")?;
-            let writer = schemas.of_fingerprint(fingerprint).ok_or_else(|| {
+            let writer = schemas.of_fingerprint(*fingerprint).ok_or_else(|| {
                 let number = u64::from_le_bytes(*fingerprint);
                 format!("no schema is known for the fingerprint {number:016x}")
             })?;

@@ -59,7 +59,7 @@ symbols! {
     }
 }
 
-/// A RatedUsage.
+/// A `RatedUsage`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct UsageEntry {
     /// Unique within the tenant.
@@ -97,7 +97,7 @@ pub struct UsageEntry {
     pub origin: Origin,
 }
 
-/// A WalletEntry.
+/// A `WalletEntry`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct CreditEntry {
     /// Unique within the tenant.
@@ -131,7 +131,7 @@ pub struct CreditEntry {
     pub origin: Origin,
 }
 
-/// A BalanceNotice.
+/// A `BalanceNotice`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct NoticeEntry {
     /// Whose.
@@ -145,7 +145,7 @@ pub struct NoticeEntry {
     pub origin: Origin,
 }
 
-/// A CallOrder, or, without a call, a TenantOrder.
+/// A `CallOrder`, or, without a call, a `TenantOrder`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrderEntry {
     /// Whose.
@@ -158,7 +158,7 @@ pub struct OrderEntry {
     pub origin: Origin,
 }
 
-/// A TenantBalance.
+/// A `TenantBalance`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct BalanceEntry {
     /// Whose.

@@ -24,7 +24,7 @@ pub fn partition_of(partitioner: Partitioner, key: &[u8], partitions: i32) -> i3
     i32::try_from(hash % count).expect("a partition number is below the number of partitions")
 }
 
-/// MurmurHash 2, as Kafka's Java client computes it.
+/// `MurmurHash` 2, as Kafka's Java client computes it.
 fn murmur2(bytes: &[u8]) -> u32 {
     const SEED: u32 = 0x9747_b28c;
     const MIX: u32 = 0x5bd1_e995;

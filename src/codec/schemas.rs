@@ -227,8 +227,8 @@ impl SchemaSet {
     }
 
     /// The schema with this fingerprint.
-    pub(super) fn of_fingerprint(&self, fingerprint: &[u8; 8]) -> Option<&Writer> {
-        self.by_fingerprint.get(fingerprint).map(Arc::as_ref)
+    pub(super) fn of_fingerprint(&self, fingerprint: [u8; 8]) -> Option<&Writer> {
+        self.by_fingerprint.get(&fingerprint).map(Arc::as_ref)
     }
 
     /// The schema with this Confluent id.
