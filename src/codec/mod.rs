@@ -32,4 +32,4 @@ pub use published::{
 };
 pub use rejection::rejection_headers;
 pub use route::{Partitioner, partition_of};
-pub use schemas::{RecordType, SchemaError, SchemaSet, schema_text};
+pub use schemas::{SchemaError, SchemaSet};

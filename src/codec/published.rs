@@ -300,10 +300,7 @@ impl RecordDecoder {
     }
 
     /// The part of a rate card in a record of its topic.
-    ///
-    /// # Errors
-    /// [`RecordError`] if the bytes are none.
-    pub fn card_part(&self, payload: &[u8]) -> Result<RateCardPart, RecordError> {
+    fn card_part(&self, payload: &[u8]) -> Result<RateCardPart, RecordError> {
         match self.avro(payload)? {
             (writer, datum) if writer.record == RecordType::RateCardPart => {
                 read::<RateCardPartDatum<'_>>(writer, datum)?.into_part()

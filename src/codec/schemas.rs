@@ -138,8 +138,7 @@ pub(super) fn builtin(record: RecordType) -> &'static Arc<Writer> {
 }
 
 /// The text of a record's built-in schema, as it stands in `schemas/`.
-#[must_use]
-pub fn schema_text(record: RecordType) -> &'static str {
+pub(super) fn schema_text(record: RecordType) -> &'static str {
     TEXTS[record.ordinal()]
 }
 

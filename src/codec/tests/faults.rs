@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::arbitrary::event;
 use super::*;
-use crate::domain::Symbol;
+use crate::domain::{Body, Country, Symbol};
 
 fn reason(payload: Option<&[u8]>) -> String {
     let decoder = EventDecoder::new(SchemaSet::builtin());
@@ -77,6 +77,27 @@ fn a_length_that_the_data_claims_is_never_allocated() {
         UNDECODABLE: CallMinuteTick: Unexpected end of slice while deserializing
     "#]]
     .assert_eq(&reason(Some(&bytes)));
+}
+
+#[test]
+fn a_list_of_more_than_ten_thousand_items_is_undecodable() {
+    let json = example(RecordType::TenantConfigured);
+    let mut event = decode(json.as_bytes()).expect("an event");
+    let Body::TenantConfigured(config) = &mut event.body else {
+        unreachable!("the example configures a tenant")
+    };
+    let country = Country::parse("DE").expect("a country");
+    config.zone_a = Some(vec![country; 10_000]);
+    let most = encoded(&event);
+    assert!(decode(&most).is_ok());
+    let Body::TenantConfigured(config) = &mut event.body else {
+        unreachable!("the example configures a tenant")
+    };
+    config.zone_a = Some(vec![country; 10_001]);
+    expect![[r#"
+        UNDECODABLE: TenantConfigured: Exceeding max sequence size while deserializing
+    "#]]
+    .assert_eq(&reason(Some(&encoded(&event))));
 }
 
 #[test]
