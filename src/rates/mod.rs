@@ -4,13 +4,21 @@
 mod band;
 mod card;
 mod cards;
+mod cell;
+mod csv;
 mod index;
 mod lowest;
+mod parts;
 mod price;
 mod row;
+#[cfg(test)]
+mod tests;
 
 pub use band::{Band, BandError, Days};
 pub use card::{Match, RateCard};
 pub use cards::RateCards;
+pub use cell::MAX_PRICE;
+pub use csv::{CsvFault, canonical_csv, parse_csv};
+pub use parts::{PartAssembler, PartError, PartFault, part_key, split};
 pub use price::{Increments, total};
 pub use row::RateRow;

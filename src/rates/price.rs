@@ -39,7 +39,8 @@ impl Increments {
 /// next run begins.
 #[must_use]
 pub fn total(fee: Money, runs: impl IntoIterator<Item = (u32, Money)>, billed: u32) -> Money {
-    let mut sixtieths: i128 = 0;
+    // The sum is rounded, not the seconds' part of it: half-even looks at the whole sum's last digit.
+    let mut sixtieths = 60 * i128::from(fee.micros());
     let mut running: Option<(u32, Money)> = None;
     for (first_minute, rate) in runs {
         let begin = first_minute
@@ -55,7 +56,7 @@ pub fn total(fee: Money, runs: impl IntoIterator<Item = (u32, Money)>, billed: u
     if let Some((from, rate)) = running {
         sixtieths += cost(from, billed, rate);
     }
-    let micros = i64::try_from(i128::from(fee.micros()) + round_half_even(sixtieths, 60))
+    let micros = i64::try_from(round_half_even(sixtieths, 60))
         .expect("no leg costs more than a wallet can hold");
     Money::from_micros(micros)
 }
