@@ -76,7 +76,7 @@ impl RateCard {
     }
 
     /// The row in force for a number at a moment: the longest prefix; of equal prefixes a row with a
-    /// band before one without, then the latest effective_from, then the later line.
+    /// band before one without, then the latest `effective_from`, then the later line.
     #[must_use]
     pub fn find(&self, kind: LegKind, number: PhoneNumber, at: Moment) -> Match<'_> {
         let mut until = Moment::LATEST.max(at.plus_millis(1));

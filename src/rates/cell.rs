@@ -69,10 +69,7 @@ pub(super) fn country(text: &str) -> Result<Country, String> {
 }
 
 pub(super) fn price(text: &str) -> Result<Money, String> {
-    let price = Money::parse(text).or_else(|error| {
-        let shown = shortened(text);
-        Err(format!("`{shown}`: {error}"))
-    })?;
+    let price = Money::parse(text).map_err(|error| format!("`{}`: {error}", shortened(text)))?;
     if price.is_negative() {
         return wrong(text, "negative");
     }

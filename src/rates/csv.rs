@@ -7,8 +7,8 @@ use csv::{ByteRecord, ReaderBuilder, Trim};
 
 use crate::domain::{LegKind, Moment, Symbol};
 
-use super::cell;
-use super::{Band, RateRow};
+use super::line::{Cells, PREFIX};
+use super::{Band, RateRow, cell};
 
 /// The largest CSV of a card, in bytes, as it is read and as it is published.
 pub const MAX_CSV_BYTES: usize = 64 * 1024 * 1024;
@@ -61,7 +61,7 @@ impl fmt::Display for CsvFault {
 /// Reads a card's rows, in the order of the file.
 ///
 /// # Errors
-/// Every fault of the file in the order of its lines, up to [`MAX_FAULTS`]; never an empty list.
+/// Every fault of the file in the order of its lines and columns, up to [`MAX_FAULTS`]; never an empty list.
 pub fn parse_csv(bytes: &[u8]) -> Result<Vec<RateRow>, Vec<CsvFault>> {
     if bytes.len() > MAX_CSV_BYTES {
         let mebibytes = MAX_CSV_BYTES / (1024 * 1024);
@@ -105,8 +105,8 @@ fn whole_line(line: u64, what: impl Into<String>) -> CsvFault {
 }
 
 /// Where each of [`COLUMNS`] is in the file.
-struct Header {
-    places: [usize; COLUMNS.len()],
+pub(super) struct Header {
+    pub(super) places: [usize; COLUMNS.len()],
 }
 
 impl Header {
@@ -145,7 +145,7 @@ impl Header {
     }
 }
 
-/// What makes two rows claim the same: kind, prefix, effective_from and band.
+/// What makes two rows claim the same: kind, prefix, `effective_from` and band.
 type Claim = (LegKind, String, Moment, Option<String>);
 
 /// The rows and faults so far.
@@ -183,7 +183,7 @@ impl Reading {
             line,
             faults: &mut self.faults,
         };
-        let Some(row) = cells.row() else { return };
+        let Ok(row) = cells.row() else { return };
         let claim = (
             row.kind,
             row.prefix.to_string(),
@@ -206,173 +206,16 @@ impl Reading {
             self.faults.push(whole_line(1, "the card has no rows"));
         }
         if self.faults.is_empty() {
-            Ok(self.rows)
-        } else {
-            Err(self.faults)
+            return Ok(self.rows);
         }
+        let place = |fault: &CsvFault| fault.column.as_ref().map(|(number, _)| *number);
+        self.faults.sort_by_key(|fault| (fault.line, place(fault)));
+        Err(self.faults)
     }
 }
 
 fn band_text(band: &Band) -> String {
     format!("{} {:?} {}", band.days(), band.hours(), band.zone())
-}
-
-// Places in COLUMNS.
-const KIND: usize = 0;
-const PREFIX: usize = 1;
-const DESTINATION: usize = 2;
-const COUNTRY: usize = 3;
-const RATE_PER_MINUTE: usize = 4;
-const CONNECTION_FEE: usize = 5;
-const INITIAL_S: usize = 6;
-const INCREMENT_S: usize = 7;
-const EFFECTIVE_FROM: usize = 8;
-const EFFECTIVE_TO: usize = 9;
-const DAYS: usize = 10;
-const TIME_FROM: usize = 11;
-const TIME_TO: usize = 12;
-const ZONE: usize = 13;
-const BARRED: usize = 14;
-const PREMIUM: usize = 15;
-
-/// The cells of one line, and where what is wrong with them is noted.
-struct Cells<'a> {
-    header: &'a Header,
-    record: &'a ByteRecord,
-    line: u64,
-    faults: &'a mut Vec<CsvFault>,
-}
-
-impl Cells<'_> {
-    fn fault(&mut self, column: usize, what: impl Into<String>) {
-        self.faults.push(CsvFault {
-            line: self.line,
-            column: Some((self.header.places[column] + 1, COLUMNS[column].to_owned())),
-            what: what.into(),
-        });
-    }
-
-    /// What a cell says, `None` inside if it is empty; `None` outside, with a fault, if it is wrong.
-    fn optional<T>(
-        &mut self,
-        column: usize,
-        read: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<Option<T>> {
-        let record = self.record;
-        let bytes = &record[self.header.places[column]];
-        let value = match std::str::from_utf8(bytes) {
-            Ok("") => return Some(None),
-            Ok(text) => read(text),
-            Err(_) => Err("not UTF-8".to_owned()),
-        };
-        match value {
-            Ok(value) => Some(Some(value)),
-            Err(what) => {
-                self.fault(column, what);
-                None
-            }
-        }
-    }
-
-    fn or_default<T>(
-        &mut self,
-        column: usize,
-        default: T,
-        read: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let value = self.optional(column, read)?;
-        Some(value.unwrap_or(default))
-    }
-
-    fn required<T>(
-        &mut self,
-        column: usize,
-        read: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let value = self.optional(column, read)?;
-        if value.is_none() {
-            self.fault(column, "must not be empty");
-        }
-        value
-    }
-
-    /// The row, or `None` with every fault of the line noted: so nothing returns before all is read.
-    fn row(&mut self) -> Option<RateRow> {
-        let kind = self.required(KIND, cell::kind);
-        let prefix = self.required(PREFIX, cell::prefix);
-        let destination = self.optional(DESTINATION, cell::destination);
-        let country = self.optional(COUNTRY, cell::country);
-        let rate_per_minute = self.optional(RATE_PER_MINUTE, cell::price);
-        let connection_fee =
-            self.or_default(CONNECTION_FEE, crate::domain::Money::ZERO, cell::price);
-        let initial_s = self.or_default(INITIAL_S, 60, |text| cell::seconds(text, 3600));
-        let increment_s = self.or_default(INCREMENT_S, 60, |text| cell::seconds(text, 60));
-        let effective_from = self.or_default(EFFECTIVE_FROM, Moment::EARLIEST, cell::moment);
-        let effective_to = self.optional(EFFECTIVE_TO, cell::moment);
-        let band = self.band();
-        let barred = self.or_default(BARRED, false, cell::flag);
-        let premium = self.or_default(PREMIUM, false, cell::flag);
-        let no_rate = rate_per_minute == Some(None) && barred == Some(false);
-        if no_rate {
-            self.fault(
-                RATE_PER_MINUTE,
-                "must not be empty unless the row is barred",
-            );
-        }
-        let no_time = effective_from
-            .zip(effective_to.flatten())
-            .is_some_and(|(from, to)| to <= from);
-        if no_time {
-            self.fault(EFFECTIVE_TO, "not after effective_from");
-        }
-        if no_rate || no_time {
-            return None;
-        }
-        Some(RateRow {
-            kind: kind?,
-            prefix: prefix?,
-            destination: destination?,
-            country: country?,
-            rate_per_minute: rate_per_minute?.unwrap_or_default(),
-            connection_fee: connection_fee?,
-            initial_s: initial_s?,
-            increment_s: increment_s?,
-            effective_from: effective_from?,
-            effective_to: effective_to?,
-            band: band?,
-            barred: barred?,
-            premium: premium?,
-        })
-    }
-
-    /// A zone alone is no band: exports name one on every row.
-    fn band(&mut self) -> Option<Option<Band>> {
-        let days = self.optional(DAYS, cell::days);
-        let from = self.optional(TIME_FROM, cell::time_of_day);
-        let to = self.optional(TIME_TO, cell::time_of_day);
-        let zone = self.or_default(ZONE, jiff::tz::TimeZone::UTC, cell::zone);
-        let (days, from, to, zone) = (days?, from?, to?, zone?);
-        let hours = match (from, to) {
-            (Some(from), Some(to)) => Some((from, to)),
-            (None, None) if days.is_none() => return Some(None),
-            (None, None) => None,
-            (Some(_), None) => {
-                self.fault(TIME_TO, "must not be empty where time_from is given");
-                return None;
-            }
-            (None, Some(_)) => {
-                self.fault(TIME_FROM, "must not be empty where time_to is given");
-                return None;
-            }
-        };
-        match Band::new(days.unwrap_or(super::Days::ALL), hours, zone) {
-            Ok(band) => Some(Some(band)),
-            Err(error) => {
-                self.fault(TIME_TO, error.to_string());
-                None
-            }
-        }
-    }
 }
 
 /// Writes rows in their order, in the one form whose hash a published version carries.

@@ -39,7 +39,7 @@ impl Packed {
             );
             value * 10 + u64::from(digit - b'0')
         });
-        Packed(value * POWERS_OF_TEN[places] << LENGTH_BITS | digits.len() as u64)
+        Packed(((value * POWERS_OF_TEN[places]) << LENGTH_BITS) | digits.len() as u64)
     }
 
     const fn digits(self) -> u64 {

@@ -7,6 +7,7 @@ mod cards;
 mod cell;
 mod csv;
 mod index;
+mod line;
 mod lowest;
 mod parts;
 mod price;

@@ -87,8 +87,8 @@ fn every_fault_of_a_file_is_named_with_line_and_column() {
             line 4, column 13 (time_to): must not be empty where time_from is given
             line 5, column 2 (prefix): `1234567890123456` is longer than 15 digits
             line 5, column 7 (initial_s): `3601` is not a whole number from 1 to 3600
-            line 5, column 12 (time_from): must not be empty where time_to is given
             line 5, column 10 (effective_to): not after effective_from
+            line 5, column 12 (time_from): must not be empty where time_to is given
             line 6, column 13 (time_to): a band that ends when it begins; for whole days leave both times empty
             line 7: 5 fields where there are 16 columns"#]],
     );
