@@ -5,6 +5,7 @@
 pub mod charging;
 pub mod codec;
 pub mod domain;
+pub mod journal;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod rates;
