@@ -1,7 +1,8 @@
 //! The admin client: makes topics, looks at them, deletes records from the front of a journal.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
@@ -107,7 +108,7 @@ impl Admin {
             .collect())
     }
 
-    /// Makes a topic as planned; false if it exists already.
+    /// Makes a topic as planned, and waits until the brokers show it; false if it exists already.
     pub fn create(&self, plan: &TopicPlan) -> Result<bool, Error> {
         let doing = || format!("creating topic `{}`", plan.name);
         let values: Vec<_> = plan
@@ -126,13 +127,28 @@ impl Admin {
         let mut results = pollster::block_on(self.client.create_topics(&[topic], &self.options()))
             .map_err(|error| Error::failed(doing(), &error))?;
         match results.pop().expect("one topic was asked for") {
-            Ok(_) => Ok(true),
+            Ok(_) => self.await_topic(&plan.name).map(|()| true),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(false),
             Err((_, code)) => Err(Error::Failed {
                 doing: doing(),
                 what: words(code),
             }),
         }
+    }
+
+    /// A topic that the controller has made is known to each broker only a moment later.
+    fn await_topic(&self, topic: &str) -> Result<(), Error> {
+        let deadline = Instant::now() + self.timeout;
+        while self.find(topic)?.is_none() {
+            if Instant::now() > deadline {
+                return Err(Error::TimedOut {
+                    doing: format!("waiting for topic `{topic}` to appear"),
+                    seconds: self.timeout.as_secs(),
+                });
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// Deletes the records of a partition before `offset`, which a committed record must have

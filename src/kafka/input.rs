@@ -1,7 +1,8 @@
 //! The input consumer: a member of the group that notes rebalances and lets the loop act on them.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -10,7 +11,7 @@ use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::topic_partition_list::Offset;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 use rdkafka::types::RDKafkaRespErr;
 
 use super::clients::{Connection, Listening, Trouble};
@@ -55,9 +56,17 @@ pub enum Polled<'a> {
     Fatal(String),
 }
 
+/// What the loop and the client's callbacks share.
+#[derive(Default)]
+struct Notes {
+    events: Mutex<VecDeque<GroupEvent>>,
+    /// Nobody will take events any more, so the callback has to answer them.
+    closing: AtomicBool,
+}
+
 struct Context {
     listening: Listening,
-    events: Arc<Mutex<VecDeque<GroupEvent>>>,
+    notes: Arc<Notes>,
 }
 
 impl ClientContext for Context {
@@ -77,7 +86,17 @@ impl ConsumerContext for Context {
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let partitions = list.elements().iter().map(|e| e.partition()).collect();
+        if self.notes.closing.load(Ordering::Relaxed) {
+            // Nothing is started any more; the error of a dead client is of no use here.
+            let _ = consumer.incremental_unassign(&TopicPartitionList::new());
+            return;
+        }
+        let mut partitions: Vec<i32> = list
+            .elements()
+            .iter()
+            .map(TopicPartitionListElem::partition)
+            .collect();
+        partitions.sort_unstable();
         let event = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             GroupEvent::Assigned(partitions)
         } else if consumer.assignment_lost() {
@@ -85,10 +104,13 @@ impl ConsumerContext for Context {
         } else {
             GroupEvent::Revoked(partitions)
         };
-        self.events
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(event);
+        self.notes.queue().push_back(event);
+    }
+}
+
+impl Notes {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<GroupEvent>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,7 +132,7 @@ impl GroupMetadata {
 /// A member of the group. The partitions it reads are those the loop has started.
 pub struct InputConsumer {
     consumer: BaseConsumer<Context>,
-    events: Arc<Mutex<VecDeque<GroupEvent>>>,
+    notes: Arc<Notes>,
     trouble: Arc<Trouble>,
     topic: String,
     started: BTreeSet<i32>,
@@ -125,10 +147,10 @@ impl InputConsumer {
     ) -> Result<Self, Error> {
         let listening = Listening::default();
         let trouble = Arc::clone(&listening.trouble);
-        let events = Arc::new(Mutex::new(VecDeque::new()));
+        let notes = Arc::new(Notes::default());
         let context = Context {
             listening,
-            events: Arc::clone(&events),
+            notes: Arc::clone(&notes),
         };
         let consumer =
             BaseConsumer::from_config_and_context(&input_config(connection, settings), context)
@@ -140,7 +162,7 @@ impl InputConsumer {
             .map_err(|error| Error::failed(format!("subscribing to `{topic}`"), &error))?;
         Ok(InputConsumer {
             consumer,
-            events,
+            notes,
             trouble,
             topic: topic.to_owned(),
             started: BTreeSet::new(),
@@ -189,10 +211,7 @@ impl InputConsumer {
     /// The oldest event of the group that has not been taken.
     #[must_use]
     pub fn take_event(&self) -> Option<GroupEvent> {
-        self.events
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
+        self.notes.queue().pop_front()
     }
 
     /// Takes note of an assignment, so that the group is settled while the partitions are restored.
@@ -252,7 +271,7 @@ impl InputConsumer {
         self.consumer.assignment_lost()
     }
 
-    /// First offset and the end that a read_committed reader can reach now (the last stable
+    /// First offset and the end that a `read_committed` reader can reach now (the last stable
     /// offset), by a request.
     pub fn watermarks(&self, partition: i32, timeout: Duration) -> Result<(i64, i64), Error> {
         self.consumer
@@ -272,6 +291,19 @@ impl InputConsumer {
     /// Gives the partitions away at once, for scaling in. Poll until they are revoked.
     pub fn leave(&self) {
         self.consumer.unsubscribe();
+    }
+}
+
+impl Drop for InputConsumer {
+    /// Answers whatever the group still waits for; closing would wait for that answer for ever.
+    fn drop(&mut self) {
+        self.notes.closing.store(true, Ordering::Relaxed);
+        let started: Vec<i32> = self.started.iter().copied().collect();
+        for answer in [self.accept(), self.unassign(&started)] {
+            if let Err(error) = answer {
+                tracing::debug!(target: "librdkafka", %error, "closing the input");
+            }
+        }
     }
 }
 
