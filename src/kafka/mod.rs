@@ -5,6 +5,7 @@ mod admin;
 mod clients;
 mod embedded;
 mod error;
+mod founding;
 mod input;
 mod native;
 mod producer;
@@ -15,6 +16,7 @@ pub use admin::Admin;
 pub use clients::{Connection, Trouble};
 pub use embedded::EmbeddedCluster;
 pub use error::Error;
+pub use founding::found_journals;
 pub use input::{GroupEvent, GroupMetadata, InputConsumer, InputSettings, Polled};
 pub use producer::{
     Delivered, Outcome, PartitionOffset, ProducerSettings, SendFailure, Sent, TopicHandle,

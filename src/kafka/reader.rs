@@ -1,7 +1,9 @@
 //! A reader outside any group: of journals, cards, outputs, whatever is asked for.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext;
@@ -15,6 +17,9 @@ use super::error::Error;
 use super::native;
 
 impl ConsumerContext for Listening {}
+
+/// How long a look at what has come takes at most.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Which records a reader sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +188,40 @@ impl TopicReader {
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Read::End(partition)),
             Some(Err(error)) => self.judge(&error),
         }
+    }
+
+    /// Hands over every record of these partitions from their starts to where each ends now, as
+    /// long as `each` says to continue. Gives up after `silence` without a record.
+    pub fn read_to_end(
+        &mut self,
+        starts: &[(i32, Start)],
+        silence: Duration,
+        mut each: impl FnMut(&BorrowedMessage<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.assign(starts)?;
+        let mut unread: BTreeSet<i32> = starts.iter().map(|(partition, _)| *partition).collect();
+        let mut heard = Instant::now();
+        while !unread.is_empty() {
+            match self.next(LOOK)? {
+                Read::Record(message) => {
+                    heard = Instant::now();
+                    if each(&message).is_break() {
+                        break;
+                    }
+                }
+                Read::End(partition) => {
+                    unread.remove(&partition);
+                }
+                Read::Nothing if heard.elapsed() > silence => {
+                    return Err(Error::TimedOut {
+                        doing: format!("reading `{}`", self.topic),
+                        seconds: silence.as_secs(),
+                    });
+                }
+                Read::Nothing => {}
+            }
+        }
+        self.assign(&[])
     }
 
     fn judge(&self, error: &KafkaError) -> Result<Read<'static>, Error> {
