@@ -62,6 +62,8 @@ struct Notes {
     events: Mutex<VecDeque<GroupEvent>>,
     /// Nobody will take events any more, so the callback has to answer them.
     closing: AtomicBool,
+    /// The last event has been answered.
+    answered: AtomicBool,
 }
 
 struct Context {
@@ -87,8 +89,11 @@ impl ConsumerContext for Context {
         list: &mut TopicPartitionList,
     ) {
         if self.notes.closing.load(Ordering::Relaxed) {
-            // Nothing is started any more; the error of a dead client is of no use here.
-            let _ = consumer.incremental_unassign(&TopicPartitionList::new());
+            // Once: the group is closed by the first answer, and a second one would wait for ever.
+            if !self.notes.answered.swap(true, Ordering::Relaxed) {
+                // Nothing is started any more; the error of a dead client is of no use here.
+                let _ = consumer.incremental_unassign(&TopicPartitionList::new());
+            }
             return;
         }
         let mut partitions: Vec<i32> = list
@@ -297,13 +302,19 @@ impl InputConsumer {
 impl Drop for InputConsumer {
     /// Answers whatever the group still waits for; closing would wait for that answer for ever.
     fn drop(&mut self) {
-        self.notes.closing.store(true, Ordering::Relaxed);
         let started: Vec<i32> = self.started.iter().copied().collect();
-        for answer in [self.accept(), self.unassign(&started)] {
-            if let Err(error) = answer {
-                tracing::debug!(target: "librdkafka", %error, "closing the input");
+        loop {
+            for answer in [self.accept(), self.unassign(&started)] {
+                if let Err(error) = answer {
+                    tracing::debug!(target: "librdkafka", %error, "closing the input");
+                }
+            }
+            let found_nothing = matches!(self.poll(Duration::ZERO), Polled::Nothing);
+            if found_nothing && self.take_event().is_none() {
+                break;
             }
         }
+        self.notes.closing.store(true, Ordering::Relaxed);
     }
 }
 

@@ -3,24 +3,28 @@
 
 mod admin;
 mod clients;
+mod deliveries;
 mod embedded;
 mod error;
 mod founding;
 mod input;
 mod native;
 mod producer;
+mod publisher;
 mod reader;
 mod topics;
 
 pub use admin::Admin;
 pub use clients::{Connection, Trouble};
+pub use deliveries::Delivered;
 pub use embedded::EmbeddedCluster;
 pub use error::Error;
 pub use founding::found_journals;
 pub use input::{GroupEvent, GroupMetadata, InputConsumer, InputSettings, Polled};
 pub use producer::{
-    Delivered, Outcome, PartitionOffset, ProducerSettings, SendFailure, Sent, TopicHandle,
+    Outcome, PartitionOffset, ProducerSettings, SendFailure, Sent, TopicHandle,
     TransactionalProducer,
 };
+pub use publisher::Publisher;
 pub use reader::{Committed, Isolation, Read, Start, TopicReader, Watermarks};
 pub use topics::{TopicFound, TopicNames, TopicPlan, TopicSettings, Wanted, differences, plan};

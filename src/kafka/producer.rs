@@ -1,22 +1,17 @@
 //! The transactional producer: begin, send, offsets, commit, abort, with what became of each.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::ClientContext;
-use rdkafka::TopicPartitionList;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message as _;
-use rdkafka::producer::{
-    DeliveryResult, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
-};
-use rdkafka::topic_partition_list::Offset;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::clients::{Connection, Listening, Trouble};
-use super::error::{Error, words};
+use super::clients::{Connection, Trouble};
+use super::deliveries::{Client, Delivered};
+use super::error::Error;
 use super::input::GroupMetadata;
-use super::native::{self, Handle, NativeError, OwnedTopic};
+use super::native::{self, NativeError};
 
 /// How a transactional producer is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,17 +73,6 @@ pub enum SendFailure {
     Failed(String),
 }
 
-/// Where a record with a ticket ended up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Delivered {
-    /// The number it was sent with.
-    pub ticket: usize,
-    /// Its partition.
-    pub partition: i32,
-    /// Its offset, if the transaction commits.
-    pub offset: i64,
-}
-
 /// The position of an input partition, to be committed with the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionOffset {
@@ -100,68 +84,10 @@ pub struct PartitionOffset {
     pub metadata: String,
 }
 
-#[derive(Debug, Default)]
-struct Reports {
-    delivered: Vec<Delivered>,
-    /// The first failure since the transaction began.
-    failure: Option<String>,
-}
-
-struct Context {
-    listening: Listening,
-    reports: Arc<Mutex<Reports>>,
-}
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.listening.log(level, facility, message);
-    }
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.listening.error(error, reason);
-    }
-}
-
-impl ProducerContext for Context {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: usize) {
-        match result {
-            Ok(message) if ticket > 0 => lock(&self.reports).delivered.push(Delivered {
-                ticket,
-                partition: message.partition(),
-                offset: message.offset(),
-            }),
-            Ok(_) => {}
-            Err((error, message)) => {
-                let mut reports = lock(&self.reports);
-                if reports.failure.is_none() {
-                    let why = error
-                        .rdkafka_error_code()
-                        .map_or_else(|| error.to_string(), words);
-                    reports.failure = Some(format!(
-                        "delivering to `{}` partition {}: {why}",
-                        message.topic(),
-                        message.partition()
-                    ));
-                }
-            }
-        }
-    }
-}
-
-fn lock(reports: &Mutex<Reports>) -> std::sync::MutexGuard<'_, Reports> {
-    reports.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A transactional producer with its own thread for delivery reports.
 pub struct TransactionalProducer {
-    // Dropped before the client that they refer to.
-    topics: Vec<OwnedTopic>,
-    handle: Handle,
-    reports: Arc<Mutex<Reports>>,
-    trouble: Arc<Trouble>,
+    client: Client,
     input_topic: String,
-    _client: ThreadedProducer<Context, NoCustomPartitioner>,
 }
 
 impl TransactionalProducer {
@@ -177,61 +103,35 @@ impl TransactionalProducer {
         input_topic: &str,
         topics: &[&str],
     ) -> Result<Self, Error> {
-        let listening = Listening::default();
-        let trouble = Arc::clone(&listening.trouble);
-        let reports = Arc::new(Mutex::new(Reports::default()));
-        let context = Context {
-            listening,
-            reports: Arc::clone(&reports),
-        };
-        let config = producer_config(connection, settings);
-        let client =
-            ThreadedProducer::from_config_and_context(&config, context).map_err(|error| {
-                Error::Configuration {
-                    what: error.to_string(),
-                }
-            })?;
-        let handle = Handle::new(client.client().native_ptr());
-        let topics = topics
-            .iter()
-            .map(|name| {
-                handle.topic(name).ok_or_else(|| Error::Configuration {
-                    what: format!("`{name}` is not a topic's name"),
-                })
-            })
-            .collect::<Result<_, _>>()?;
+        let config = transactional(connection, settings);
         Ok(TransactionalProducer {
-            topics,
-            handle,
-            reports,
-            trouble,
+            client: Client::new(&config, topics)?,
             input_topic: input_topic.to_owned(),
-            _client: client,
         })
     }
 
     /// What its connections complained about.
     #[must_use]
     pub fn trouble(&self) -> &Arc<Trouble> {
-        &self.trouble
+        self.client.deliveries().trouble()
     }
 
     /// Fences every older producer of this id and waits for its undecided transaction. Takes 50 to
     /// 500 ms.
     pub fn init(&self, timeout: Duration) -> Outcome {
-        self.classified(self.handle.init_transactions(timeout))
+        self.classified(self.client.handle().init_transactions(timeout))
     }
 
     /// Begins a transaction.
     pub fn begin(&self) -> Outcome {
-        *lock(&self.reports) = Reports::default();
-        self.classified(self.handle.begin_transaction())
+        self.client.deliveries().forget();
+        self.classified(self.client.handle().begin_transaction())
     }
 
     /// Hands a record over; never blocks.
     pub fn send(&self, record: Sent<'_>) -> Result<(), SendFailure> {
         let message = native::Message {
-            topic: &self.topics[record.topic.0],
+            topic: self.client.topic(record.topic.0),
             partition: record.partition,
             key: record.key,
             payload: record.payload,
@@ -239,7 +139,8 @@ impl TransactionalProducer {
             timestamp: 0,
             opaque: record.ticket,
         };
-        self.handle
+        self.client
+            .handle()
             .produce(&message)
             .map_err(|error| match error.code {
                 RDKafkaErrorCode::QueueFull => SendFailure::QueueFull,
@@ -267,31 +168,35 @@ impl TransactionalProducer {
                 .expect("a position is never negative");
             entry.set_metadata(&offset.metadata);
         }
-        self.classified(self.handle.send_offsets(&list, group.native(), timeout))
+        self.classified(
+            self.client
+                .handle()
+                .send_offsets(&list, group.native(), timeout),
+        )
     }
 
     /// Commits. Once done, every delivery of the transaction has been noted.
     pub fn commit(&self, timeout: Duration) -> Outcome {
-        self.classified(self.handle.commit_transaction(timeout))
+        self.classified(self.client.handle().commit_transaction(timeout))
     }
 
     /// Aborts. Flushes first, at most `flush`: an abort with records in flight can end in an
     /// out-of-order sequence, which kills the producer.
     pub fn abort(&self, flush: Duration, timeout: Duration) -> Outcome {
-        self.handle.flush(flush);
-        self.classified(self.handle.abort_transaction(timeout))
+        self.client.handle().flush(flush);
+        self.classified(self.client.handle().abort_transaction(timeout))
     }
 
     /// The deliveries noted since the transaction began; forgets them.
     #[must_use]
     pub fn take_delivered(&self) -> Vec<Delivered> {
-        std::mem::take(&mut lock(&self.reports).delivered)
+        self.client.deliveries().take()
     }
 
     /// The first record of this transaction that could not be delivered, and why.
     #[must_use]
     pub fn delivery_failure(&self) -> Option<String> {
-        lock(&self.reports).failure.clone()
+        self.client.deliveries().failure()
     }
 
     fn classified(&self, result: Result<(), NativeError>) -> Outcome {
@@ -328,37 +233,40 @@ fn classify(error: &NativeError) -> Outcome {
     }
 }
 
-fn producer_config(connection: &Connection, settings: &ProducerSettings) -> rdkafka::ClientConfig {
-    let mut config = connection.config(&settings.transactional_id);
+fn transactional(connection: &Connection, settings: &ProducerSettings) -> ClientConfig {
+    let mut config = tuned(connection, &settings.transactional_id);
+    let timeout = settings.transaction_timeout.as_millis().to_string();
     config.set("transactional.id", &settings.transactional_id);
-    config.set(
-        "transaction.timeout.ms",
-        settings.transaction_timeout.as_millis().to_string(),
-    );
+    config.set("transaction.timeout.ms", &timeout);
     // A record must fail before its transaction does.
-    config.set(
-        "message.timeout.ms",
-        settings.transaction_timeout.as_millis().to_string(),
-    );
-    // A commit right after another one finds the markers still being written and tries again
-    // after this; the default of 100 ms would be most of the latency of an order.
+    config.set("message.timeout.ms", &timeout);
+    config
+}
+
+/// What every producer of ours is set to, unless the operator says otherwise.
+pub(super) fn tuned(connection: &Connection, name: &str) -> ClientConfig {
+    let mut config = connection.config(name);
     for (key, value) in [
+        // A commit right after another one finds the markers still being written and tries again
+        // after this; the default of 100 ms would be most of the latency of an order.
         ("retry.backoff.ms", "2"),
         ("retry.backoff.max.ms", "100"),
         ("linger.ms", "5"),
+        // Batches of 1 MB with lz4: 375,000 records/s of 250 bytes at 1.9 us of CPU; 128 kB do
+        // 300,000 at 2.1 us, without compression 280,000 at 2.0 us.
         ("batch.num.messages", "10000"),
         ("batch.size", "1000000"),
-        ("message.max.bytes", "1048588"),
+        ("compression.type", "lz4"),
         ("queue.buffering.max.messages", "500000"),
         ("queue.buffering.max.kbytes", "131072"),
-        ("compression.type", "lz4"),
-        ("acks", "all"),
-        ("enable.idempotence", "true"),
         ("socket.nagle.disable", "true"),
     ] {
         if !connection.properties.contains_key(key) {
             config.set(key, value);
         }
     }
+    config.set("message.max.bytes", "1048588");
+    config.set("acks", "all");
+    config.set("enable.idempotence", "true");
     config
 }
