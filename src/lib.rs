@@ -4,6 +4,9 @@
 
 pub mod charging;
 pub mod codec;
+pub mod command;
+#[cfg(feature = "kafka")]
+pub mod config;
 pub mod domain;
 pub mod journal;
 #[cfg(feature = "kafka")]

@@ -14,6 +14,16 @@ pub struct Settings {
     pub late_by_minutes: i32,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            live_calls: 1_000_000,
+            silence_minutes: 10,
+            late_by_minutes: 120,
+        }
+    }
+}
+
 /// A record of the input, borrowed.
 #[derive(Clone, Copy, Debug)]
 pub struct RawRef<'a> {

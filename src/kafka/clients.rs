@@ -1,6 +1,7 @@
 //! What every client has in common: how to reach the cluster, and where its complaints go.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,12 +10,22 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// How to reach the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Connection {
     /// `host:port`, separated by commas.
     pub bootstrap: String,
     /// Passed through to librdkafka, before what a client insists on.
     pub properties: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Connection {
+    /// Without the values of the properties: secrets are among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("bootstrap", &self.bootstrap)
+            .field("properties", &self.properties.keys())
+            .finish()
+    }
 }
 
 impl Connection {

@@ -1,0 +1,76 @@
+//! One file a command: what it takes, what it does, and the help that teaches it.
+//! A command reads arguments and prints; it never decides what a call costs.
+
+#[cfg(feature = "kafka")]
+mod config_file;
+mod failure;
+mod simulate;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[cfg(feature = "kafka")]
+pub use config_file::ConfigFile;
+pub use failure::Failure;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tollkeeper",
+    version,
+    about = "Charges calls against prepaid credit, on Kafka, exactly once.",
+    after_help = "\
+Exit codes:
+  0  done
+  1  the input is at fault (a rate card, an event file, books that do not balance)
+  2  usage or configuration
+  3  the world (Kafka cannot be reached, a topic is missing, a name is in use)
+
+Each command explains itself: tollkeeper COMMAND --help",
+    max_term_width = 100
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands, in the order in which a newcomer meets them.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Simulate(simulate::Arguments),
+}
+
+impl Command {
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Command::Simulate(arguments) => arguments.run(),
+        }
+    }
+}
+
+/// Carries out what the command line says: 0 done, 1 the input is at fault, 2 usage or
+/// configuration, 3 the world.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(answer) => return failure::explain(&answer),
+    };
+    match arguments.command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,64 @@
+//! librdkafka's own properties under `[kafka]`: which are handed on, which are ours, which are secret.
+
+use std::collections::BTreeMap;
+
+use super::reader::Reader;
+
+/// Set by the worker itself: exactly-once rests on them.
+const OURS: &[&str] = &[
+    "acks",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "isolation.level",
+    "max.in.flight.requests.per.connection",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+    "partitioner",
+    "request.required.acks",
+    "session.timeout.ms",
+    "transaction.timeout.ms",
+    "transactional.id",
+];
+
+/// Never written into a file that others read.
+const SECRET: &[&str] = &[
+    "sasl.oauthbearer.client.secret",
+    "sasl.password",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+];
+
+/// The properties to hand on, with the secrets read from their files.
+pub(super) fn take(reader: &mut Reader) -> BTreeMap<String, String> {
+    let mut properties = BTreeMap::new();
+    for (name, value) in reader.rest_of("kafka") {
+        let key = format!("kafka.{name}");
+        if OURS.contains(&name.as_str()) {
+            reader.fault(&key, "is set by tollkeeper itself and cannot be changed");
+        } else if SECRET.contains(&name.as_str()) {
+            reader.fault(
+                &key,
+                format!("is a secret: put it into a file and name that in `{key}_file`"),
+            );
+        } else if let Some(secret) = name.strip_suffix("_file") {
+            match std::fs::read_to_string(&value) {
+                Ok(text) => {
+                    let text = text.trim_end_matches(['\r', '\n']).to_owned();
+                    properties.insert(secret.to_owned(), text);
+                }
+                Err(error) => reader.fault(&key, format!("reading `{value}`: {error}")),
+            }
+        } else {
+            properties.insert(name, value);
+        }
+    }
+    properties
+}
