@@ -25,8 +25,8 @@ pub enum Error {
         /// Its name.
         topic: String,
     },
-    /// The log begins after the offset that was asked for.
-    #[error("reading `{topic}`: its log was trimmed beyond the offset asked for")]
+    /// The log begins after the offset that was asked for, or ends before it.
+    #[error("reading `{topic}`: the offset asked for is not in its log")]
     Trimmed {
         /// Its name.
         topic: String,

@@ -26,5 +26,5 @@ pub use producer::{
     TransactionalProducer,
 };
 pub use publisher::Publisher;
-pub use reader::{Committed, Isolation, Read, Start, TopicReader, Watermarks};
+pub use reader::{Committed, Isolation, Read, Start, TopicReader, Watermarks, headers_of};
 pub use topics::{TopicFound, TopicNames, TopicPlan, TopicSettings, Wanted, differences, plan};

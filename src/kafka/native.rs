@@ -5,6 +5,7 @@ use std::ptr;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::types::RDKafka;
 use rdkafka_sys as sys;
 use rdkafka_sys::rd_kafka_resp_err_t as Code;
@@ -425,5 +426,43 @@ unsafe fn described(event: *mut sys::rd_kafka_event_t) -> Result<Option<Describe
             partitions: i32::try_from(partitions).expect("partitions fit an i32"),
             replication: i32::try_from(replication).expect("replicas fit an i32"),
         }))
+    }
+}
+
+/// Appends a record's headers, in order; one whose name is not UTF-8 is left out. (The wrapper panics
+/// on such a name.)
+pub(super) fn message_headers<'a>(
+    message: &'a BorrowedMessage<'_>,
+    out: &mut Vec<(&'a str, Option<&'a [u8]>)>,
+) {
+    let Some(headers) = message.headers() else {
+        return;
+    };
+    // The wrapper's type stands for the native object at its address.
+    let native = ptr::from_ref(headers).cast::<sys::rd_kafka_headers_t>();
+    for index in 0.. {
+        let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+        // SAFETY: the headers live as long as the message; librdkafka tells when the index is too high.
+        let code = unsafe {
+            sys::rd_kafka_header_get_all(
+                native,
+                index,
+                &raw mut name,
+                &raw mut value,
+                &raw mut size,
+            )
+        };
+        if code != Code::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return;
+        }
+        // SAFETY: on success the name is a string and the value null or `size` bytes, both of the message.
+        let (name, value) = unsafe {
+            let value =
+                (!value.is_null()).then(|| std::slice::from_raw_parts(value.cast::<u8>(), size));
+            (CStr::from_ptr(name), value)
+        };
+        if let Ok(name) = name.to_str() {
+            out.push((name, value));
+        }
     }
 }

@@ -290,3 +290,11 @@ impl TopicReader {
         })
     }
 }
+
+/// The headers of a record, in order; one whose name is not UTF-8 is left out.
+#[must_use]
+pub fn headers_of<'a>(message: &'a BorrowedMessage<'_>) -> Vec<(&'a str, Option<&'a [u8]>)> {
+    let mut headers = Vec::new();
+    native::message_headers(message, &mut headers);
+    headers
+}

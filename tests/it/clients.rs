@@ -9,9 +9,8 @@ use tollkeeper::kafka::{
     TopicReader, TransactionalProducer,
 };
 
-use crate::support::{Cluster, eventually};
+use crate::support::{Cluster, WAIT, eventually};
 
-const WAIT: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(100);
 
 /// A cluster with an input and an output topic of this test's own.

@@ -3,5 +3,6 @@
 #![allow(missing_docs, clippy::missing_docs_in_private_items)]
 
 mod clients;
+mod commands;
 mod support;
 mod topics;

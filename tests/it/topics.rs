@@ -11,16 +11,14 @@ use tollkeeper::kafka::{
     differences, found_journals, plan,
 };
 
-use crate::support::{Cluster, eventually};
+use crate::support::{Cluster, WAIT, eventually};
 
-const WAIT: Duration = Duration::from_secs(20);
-
-const SETTINGS: TopicSettings = TopicSettings {
+pub const SETTINGS: TopicSettings = TopicSettings {
     partitions: 4,
     replication: 1,
     min_insync_replicas: 1,
-    events_retention_ms: 3_600_000,
-    outputs_retention_ms: 3_600_000,
+    events_retention_ms: 604_800_000,
+    outputs_retention_ms: 2_592_000_000,
     balances: true,
 };
 
@@ -84,7 +82,7 @@ fn every_kind_of_difference_is_told() {
             format!(
                 "topic `{name}`: `message.timestamp.type` is `CreateTime`, must be `LogAppendTime`"
             ),
-            format!("topic `{name}`: `retention.ms` is `1000`, must be at least `3600000`"),
+            format!("topic `{name}`: `retention.ms` is `1000`, must be at least `604800000`"),
         ]
     );
 }

@@ -1,7 +1,9 @@
 //! What every test here needs: a cluster, names of its own, and conditions to wait on.
 
 mod cluster;
+mod deployment;
 mod wait;
 
-pub use cluster::{Cluster, Own};
-pub use wait::{eventually, eventually_within};
+pub use cluster::Cluster;
+pub use deployment::Deployment;
+pub use wait::{WAIT, eventually};

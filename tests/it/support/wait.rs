@@ -3,26 +3,19 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How long one question to Kafka may take.
+pub const WAIT: Duration = Duration::from_secs(20);
 /// Longer than anything here takes on a busy machine; a test that waits this long has failed.
 const LONG: Duration = Duration::from_secs(60);
 
 /// Looks until `condition` gives a value, and fails the test when it never does.
-pub fn eventually<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
-    eventually_within(LONG, what, condition)
-}
-
-/// The same with a deadline of its own.
-pub fn eventually_within<T>(
-    limit: Duration,
-    what: &str,
-    mut condition: impl FnMut() -> Option<T>,
-) -> T {
-    let deadline = Instant::now() + limit;
+pub fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + LONG;
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {LONG:?}: {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }
