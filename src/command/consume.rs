@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Events come in the form that `publish` takes, records that go out in the form that `simulate`
 /// prints, rejected ones with the reason and where they stood. Only what is committed is shown.
 #[derive(Debug, clap::Args)]
-pub struct Consume {
+pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
     /// events, rate_cards, rated_usage, balance_notices, call_control, rejected or balances; or the
@@ -56,9 +56,9 @@ fn parse_start(text: &str) -> Result<Start, String> {
     }
 }
 
-impl Consume {
+impl Arguments {
     /// Carries it out.
-    pub fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?;
         let (key, topic) = which(&config.names, &self.topic)?;
         let mut reader =

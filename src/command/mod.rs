@@ -3,8 +3,20 @@
 
 #[cfg(feature = "kafka")]
 mod config_file;
+#[cfg(feature = "kafka")]
+mod consume;
 mod failure;
+#[cfg(feature = "kafka")]
+mod lines;
+#[cfg(feature = "kafka")]
+mod publish;
+#[cfg(feature = "kafka")]
+mod reach;
+#[cfg(feature = "kafka")]
+mod show;
 mod simulate;
+#[cfg(feature = "kafka")]
+mod topics;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,12 +52,24 @@ struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Simulate(simulate::Arguments),
+    #[cfg(feature = "kafka")]
+    Topics(topics::Arguments),
+    #[cfg(feature = "kafka")]
+    Publish(publish::Arguments),
+    #[cfg(feature = "kafka")]
+    Consume(consume::Arguments),
 }
 
 impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
             Command::Simulate(arguments) => arguments.run(),
+            #[cfg(feature = "kafka")]
+            Command::Topics(arguments) => arguments.run(),
+            #[cfg(feature = "kafka")]
+            Command::Publish(arguments) => arguments.run(),
+            #[cfg(feature = "kafka")]
+            Command::Consume(arguments) => arguments.run(),
         }
     }
 }

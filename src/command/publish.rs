@@ -26,7 +26,7 @@ const TOLD: usize = 20;
 /// line is at fault, every fault is told and nothing is published. Standard input is published as
 /// it comes, up to the first line at fault.
 #[derive(Debug, clap::Args)]
-pub struct Publish {
+pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
     /// In which encoding the records go out.
@@ -46,9 +46,9 @@ enum Encoding {
     Avro,
 }
 
-impl Publish {
+impl Arguments {
     /// Carries it out.
-    pub fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?;
         let lines: Box<dyn BufRead> = if self.file == Path::new("-") {
             Box::new(io::stdin().lock())
@@ -58,7 +58,7 @@ impl Publish {
         };
         let progress = progress_bar(&self.file);
         let sink = Sink::open(&config, self.encoding)?;
-        let sent = sink.publish(lines, &self.file, progress)?;
+        let sent = sink.publish(lines, &self.file, &progress)?;
         writeln!(
             io::stdout().lock(),
             "{sent} events published to `{}`",
@@ -171,7 +171,7 @@ impl Sink {
         self,
         input: impl BufRead,
         path: &Path,
-        progress: ProgressBar,
+        progress: &ProgressBar,
     ) -> Result<u64, Failure> {
         let mut sent = 0;
         let mut fault = None;

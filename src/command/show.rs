@@ -1,5 +1,7 @@
 //! A record of any of our topics as a JSON line.
 
+use std::fmt::Write as _;
+
 use rdkafka::message::{BorrowedMessage, Message as _};
 use serde_json::{Map, Value, json};
 
@@ -134,11 +136,12 @@ fn error_header(message: &BorrowedMessage<'_>, name: &str) -> Value {
 
 /// Text where it is text, else `{"hex": …}`.
 fn text(bytes: &[u8]) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => {
-            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            json!({ "hex": hex })
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        let mut hex = String::with_capacity(2 * bytes.len());
+        for byte in bytes {
+            write!(hex, "{byte:02x}").expect("a string takes any text");
         }
-    }
+        return json!({ "hex": hex });
+    };
+    text.into()
 }

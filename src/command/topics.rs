@@ -15,7 +15,7 @@ use crate::kafka::{
 
 /// Makes the topics and their journals, or says what is wrong with them.
 #[derive(Debug, clap::Args)]
-pub struct Topics {
+pub(super) struct Arguments {
     #[command(subcommand)]
     action: Action,
 }
@@ -36,9 +36,9 @@ enum Action {
     Check(ConfigFile),
 }
 
-impl Topics {
+impl Arguments {
     /// Carries it out.
-    pub fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), Failure> {
         match self.action {
             Action::Create(file) => create(&file.load()?),
             Action::Check(file) => check(&file.load()?),

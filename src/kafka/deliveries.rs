@@ -116,7 +116,7 @@ pub(super) struct Client {
     topics: Vec<OwnedTopic>,
     handle: Handle,
     deliveries: Deliveries,
-    _client: ThreadedProducer<Deliveries, NoCustomPartitioner>,
+    _producer: ThreadedProducer<Deliveries, NoCustomPartitioner>,
 }
 
 impl Client {
@@ -139,7 +139,7 @@ impl Client {
             topics,
             handle,
             deliveries,
-            _client: client,
+            _producer: client,
         })
     }
 
