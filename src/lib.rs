@@ -8,6 +8,7 @@ pub mod command;
 #[cfg(feature = "kafka")]
 pub mod config;
 pub mod domain;
+pub mod flow;
 pub mod journal;
 #[cfg(feature = "kafka")]
 pub mod kafka;

@@ -129,13 +129,6 @@ impl Admin {
         match results.pop().expect("one topic was asked for") {
             Ok(_) => self.await_topic(&plan.name).map(|()| true),
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(false),
-            Err((_, RDKafkaErrorCode::InvalidReplicationFactor)) => Err(Error::Failed {
-                doing: doing(),
-                what: format!(
-                    "the cluster has fewer than {} brokers; `topics.replication` says how many copies",
-                    plan.replication
-                ),
-            }),
             Err((_, code)) => Err(Error::Failed {
                 doing: doing(),
                 what: words(code),

@@ -1,5 +1,6 @@
 //! The input consumer: a member of the group that notes rebalances and lets the loop act on them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -140,7 +141,7 @@ pub struct InputConsumer {
     notes: Arc<Notes>,
     trouble: Arc<Trouble>,
     topic: String,
-    started: BTreeSet<i32>,
+    started: RefCell<BTreeSet<i32>>,
 }
 
 impl InputConsumer {
@@ -170,7 +171,7 @@ impl InputConsumer {
             notes,
             trouble,
             topic: topic.to_owned(),
-            started: BTreeSet::new(),
+            started: RefCell::default(),
         })
     }
 
@@ -227,7 +228,7 @@ impl InputConsumer {
     }
 
     /// Starts reading partitions, each at its offset.
-    pub fn start(&mut self, positions: &[(i32, i64)]) -> Result<(), Error> {
+    pub fn start(&self, positions: &[(i32, i64)]) -> Result<(), Error> {
         let mut list = TopicPartitionList::with_capacity(positions.len());
         for (partition, offset) in positions {
             list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
@@ -236,24 +237,25 @@ impl InputConsumer {
         self.consumer
             .incremental_assign(&list)
             .map_err(|error| Error::failed(format!("assigning `{}`", self.topic), &error))?;
-        self.started.extend(positions.iter().map(|(p, _)| *p));
+        let started = positions.iter().map(|(partition, _)| *partition);
+        self.started.borrow_mut().extend(started);
         Ok(())
     }
 
     /// Stops reading a partition that stays ours in the group (it is stopped or restored again).
-    pub fn stop(&mut self, partitions: &[i32]) -> Result<(), Error> {
+    pub fn stop(&self, partitions: &[i32]) -> Result<(), Error> {
         self.unassign(partitions)
     }
 
     /// Answers a revocation or loss, also of partitions that were never started.
-    pub fn give_up(&mut self, partitions: &[i32]) -> Result<(), Error> {
+    pub fn give_up(&self, partitions: &[i32]) -> Result<(), Error> {
         self.unassign(partitions)
     }
 
-    fn unassign(&mut self, partitions: &[i32]) -> Result<(), Error> {
+    fn unassign(&self, partitions: &[i32]) -> Result<(), Error> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
-            if self.started.remove(partition) {
+            if self.started.borrow_mut().remove(partition) {
                 list.add_partition(&self.topic, *partition);
             }
         }
@@ -268,6 +270,17 @@ impl InputConsumer {
     pub fn group(&self) -> Option<GroupMetadata> {
         let metadata = Handle::new(self.consumer.client().native_ptr()).group_metadata()?;
         (metadata.generation() >= 0).then_some(GroupMetadata(metadata))
+    }
+
+    /// The offset after the last record that was polled, past the markers and aborted records behind
+    /// it; none while the partition is not read.
+    #[must_use]
+    pub fn position(&self, partition: i32) -> Option<i64> {
+        let list = self.consumer.position().ok()?;
+        match list.find_partition(&self.topic, partition)?.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }
     }
 
     /// True when the present assignment was lost without being told.
@@ -302,7 +315,7 @@ impl InputConsumer {
 impl Drop for InputConsumer {
     /// Answers whatever the group still waits for; closing would wait for that answer for ever.
     fn drop(&mut self) {
-        let started: Vec<i32> = self.started.iter().copied().collect();
+        let started: Vec<i32> = self.started.borrow().iter().copied().collect();
         loop {
             for answer in [self.accept(), self.unassign(&started)] {
                 if let Err(error) = answer {

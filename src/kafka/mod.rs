@@ -13,6 +13,12 @@ mod producer;
 mod publisher;
 mod reader;
 mod topics;
+mod worker;
+mod worker_batch;
+mod worker_cards;
+mod worker_group;
+mod worker_news;
+mod worker_side;
 
 pub use admin::Admin;
 pub use clients::{Connection, Trouble};
@@ -28,3 +34,8 @@ pub use producer::{
 pub use publisher::Publisher;
 pub use reader::{Committed, Isolation, Read, Start, TopicReader, Watermarks, headers_of};
 pub use topics::{TopicFound, TopicNames, TopicPlan, TopicSettings, Wanted, differences, plan};
+pub use worker::{Clock, WorkerSettings};
+pub use worker_cards::{CardFollower, CardShelf};
+pub use worker_group::run_workers;
+pub use worker_news::{News, Observer};
+pub use worker_side::{permit_metadata, skip_group};

@@ -141,7 +141,7 @@ fn next_event(member: &InputConsumer) -> GroupEvent {
 fn a_committed_transaction_shows_outputs_offsets_and_metadata_together() {
     let stage = Stage::with_partitions(2);
     stage.fill_input(1, 3);
-    let mut member = stage.member("worker-0");
+    let member = stage.member("worker-0");
     assert_eq!(next_event(&member), GroupEvent::Assigned(vec![0, 1]));
     member.accept().expect("accepted");
     member.start(&[(1, 1)]).expect("started");
@@ -253,7 +253,7 @@ fn a_second_producer_of_the_same_name_fences_the_first() {
 #[test]
 fn a_second_member_of_the_same_name_fences_the_first() {
     let stage = Stage::with_partitions(1);
-    let mut first = stage.member("worker");
+    let first = stage.member("worker");
     assert_eq!(next_event(&first), GroupEvent::Assigned(vec![0]));
     first.accept().expect("accepted");
     first.start(&[(0, 0)]).expect("started");
@@ -267,12 +267,12 @@ fn a_second_member_of_the_same_name_fences_the_first() {
 #[test]
 fn two_members_share_the_partitions_and_one_that_leaves_gives_them_back() {
     let stage = Stage::with_partitions(4);
-    let mut first = stage.member("a");
+    let first = stage.member("a");
     assert_eq!(next_event(&first), GroupEvent::Assigned(vec![0, 1, 2, 3]));
     first.accept().expect("accepted");
     // Two are started, two are still being restored when the other one comes.
     first.start(&[(0, 0), (3, 0)]).expect("started");
-    let mut second = stage.member("b");
+    let second = stage.member("b");
     let mut given = None;
     let taken = eventually("the second to get partitions", || {
         first.poll(SHORT);
@@ -330,7 +330,7 @@ fn a_position_before_the_start_of_the_log_is_a_gap_and_never_jumped_over() {
             .expect("deleted"),
         5
     );
-    let mut member = stage.member("worker");
+    let member = stage.member("worker");
     assert_eq!(next_event(&member), GroupEvent::Assigned(vec![0]));
     member.accept().expect("accepted");
     member.start(&[(0, 2)]).expect("started");

@@ -211,25 +211,3 @@ fn an_empty_journal_of_an_input_that_was_read_already_is_not_founded_anew() {
         "{refusal}"
     );
 }
-
-#[test]
-fn more_replicas_than_brokers_are_refused_with_the_key_that_says_so() {
-    let cluster = Cluster::shared();
-    let settings = TopicSettings {
-        replication: 100,
-        ..SETTINGS
-    };
-    let planned = plan(&cluster.topics(), &settings).swap_remove(0);
-    let refusal = admin(&cluster)
-        .create(&planned)
-        .expect_err("there are not 100 brokers")
-        .to_string();
-    let name = &planned.name;
-    assert_eq!(
-        refusal,
-        format!(
-            "creating topic `{name}`: the cluster has fewer than 100 brokers; `topics.replication` \
-             says how many copies"
-        )
-    );
-}

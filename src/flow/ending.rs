@@ -1,0 +1,227 @@
+//! The end of a transaction: sent, offsets placed, committed; or failed, and what then.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::lane::Lane;
+use super::partitions::restoring;
+use super::transaction::{Ending, Phase};
+use super::{
+    Command, ExitReason, Failure, Flow, InputPosition, Now, Outgoing, StopReason, Warning,
+};
+
+/// Refusals of a partition's records in a row that stop it.
+const REFUSALS_AT_MOST: u32 = 3;
+/// New producers in a row that were needed without a commit between, before fencing ends the worker.
+const FENCES_AT_MOST: u32 = 5;
+
+impl Flow {
+    /// Adds the journal of every partition touched and sends what there is.
+    pub(super) fn end_transaction(&mut self, now: Now, out: &mut Vec<Command>) {
+        assert!(
+            matches!(self.phase, Phase::Open { .. }),
+            "only an open transaction is ended"
+        );
+        let mut ending = Ending {
+            since: now.millis,
+            lanes: Vec::new(),
+        };
+        let mut broken = None;
+        for lane in self.lanes.values_mut() {
+            let Lane::Live(live) = lane else { continue };
+            if !live.touched {
+                continue;
+            }
+            let outgoing = &mut self.outgoing;
+            match catch_unwind(AssertUnwindSafe(|| live.write_journal(1, outgoing))) {
+                Ok((mark, bytes)) => ending.lanes.push((live.number, mark, bytes)),
+                Err(_) => broken = Some((live.number, live.state.next_offset())),
+            }
+        }
+        if let Some((partition, offset)) = broken {
+            let what = "the journal cannot be written".to_owned();
+            self.abort(now, format!("partition `{partition}`: {what}"), out);
+            let reason = StopReason::Broken { offset, what };
+            return self.stop_lane(now, partition, reason, out);
+        }
+        if self.outgoing.is_empty() {
+            self.phase = Phase::Committing(ending);
+            out.push(Command::Commit);
+        } else {
+            self.phase = Phase::Sending(ending);
+            self.send(out);
+        }
+    }
+
+    pub(super) fn sent(&mut self, mut outgoing: Outgoing, out: &mut Vec<Command>) {
+        if self.outgoing.is_empty() {
+            outgoing.clear();
+            self.outgoing = outgoing;
+        }
+        if let Phase::Sending(ending) = &self.phase {
+            let positions = self.positions(ending);
+            self.phase = Phase::PlacingOffsets(ending.clone());
+            out.push(Command::SendOffsets(positions));
+        }
+    }
+
+    /// Every partition touched, moved or not: only these are fenced by the group's generation.
+    fn positions(&self, ending: &Ending) -> Vec<InputPosition> {
+        let position = |(partition, mark, _): &(i32, String, usize)| {
+            Some(InputPosition {
+                partition: *partition,
+                next_offset: self.position(*partition)?,
+                metadata: mark.clone(),
+            })
+        };
+        ending.lanes.iter().filter_map(position).collect()
+    }
+
+    pub(super) fn offsets_sent(&mut self, out: &mut Vec<Command>) {
+        if let Phase::PlacingOffsets(ending) = &self.phase {
+            self.phase = Phase::Committing(ending.clone());
+            out.push(Command::Commit);
+        }
+    }
+
+    pub(super) fn committed(&mut self, journal: &[(i32, i64)], out: &mut Vec<Command>) {
+        let Phase::Committing(ending) = &self.phase else {
+            return;
+        };
+        let mut counts = std::mem::take(&mut self.counts);
+        for (partition, _, bytes) in &ending.lanes {
+            let Some(Lane::Live(live)) = self.lanes.get_mut(partition) else {
+                continue;
+            };
+            let (_, offset) = journal
+                .iter()
+                .find(|(delivered, _)| delivered == partition)
+                .expect("all delivery reports are in when a commit returned");
+            live.writer.committed(*offset);
+            live.touched = false;
+            self.refusals.remove(partition);
+            counts.lanes.push(live.counts(*bytes));
+            if let Some(before) = live.writer.trim_before()
+                && before > live.trimmed
+            {
+                live.trimmed = before;
+                out.push(Command::Trim {
+                    partition: *partition,
+                    before,
+                });
+            }
+        }
+        self.phase = Phase::Idle;
+        self.urgent = false;
+        self.builds.reset();
+        self.aborts.reset();
+        out.push(Command::Report(Box::new(counts)));
+    }
+
+    pub(super) fn producer_ready(&mut self, out: &mut Vec<Command>) {
+        if matches!(self.phase, Phase::NoProducer { .. }) {
+            self.phase = Phase::Idle;
+            self.read_missed(out);
+        }
+    }
+
+    pub(super) fn send_failed(
+        &mut self,
+        now: Now,
+        outgoing: Outgoing,
+        partition: i32,
+        why: String,
+        out: &mut Vec<Command>,
+    ) {
+        drop(outgoing);
+        if !matches!(self.phase, Phase::Open { .. } | Phase::Sending(_)) {
+            return;
+        }
+        let refusals = self.refusals.entry(partition).or_default();
+        *refusals += 1;
+        let stops = *refusals >= REFUSALS_AT_MOST;
+        self.abort(now, why.clone(), out);
+        if stops && self.lanes.contains_key(&partition) {
+            self.stop_lane(now, partition, StopReason::Refused(why), out);
+        }
+    }
+
+    pub(super) fn aborted(&mut self) {
+        if matches!(self.phase, Phase::Aborting { .. }) {
+            self.phase = Phase::Idle;
+        }
+    }
+
+    pub(super) fn failed(&mut self, now: Now, failure: Failure, out: &mut Vec<Command>) {
+        if matches!(failure, Failure::FencedInstance(_)) {
+            return self.exit(ExitReason::InstanceFenced, out);
+        }
+        let in_time = |since: u64| now.millis - since < self.settings.transaction_timeout;
+        match (&self.phase, failure) {
+            (Phase::NoProducer { .. } | Phase::Idle, failure) => self.rebuild(now, failure, out),
+            (Phase::PlacingOffsets(ending), Failure::Retriable(_)) if in_time(ending.since) => {
+                let positions = self.positions(ending);
+                out.push(Command::SendOffsets(positions));
+            }
+            (Phase::Committing(ending), Failure::Retriable(_)) if in_time(ending.since) => {
+                out.push(Command::Commit);
+            }
+            (Phase::Aborting { since }, Failure::Retriable(_)) if in_time(*since) => {
+                out.push(Command::Abort);
+            }
+            (Phase::PlacingOffsets(_), Failure::Retriable(why)) => self.abort(now, why, out),
+            (Phase::Aborting { .. }, failure) => self.rebuild(now, failure, out),
+            (_, Failure::Abortable(why)) => self.abort(now, why, out),
+            (_, Failure::StaleGeneration(why)) => {
+                self.abort(now, why, out);
+                self.held_until = Some(now.millis + self.settings.transaction_timeout);
+            }
+            (_, failure) => self.rebuild(now, failure, out),
+        }
+    }
+
+    /// Memory is ahead of the log: what was touched is dropped and restored.
+    pub(super) fn abort(&mut self, now: Now, why: String, out: &mut Vec<Command>) {
+        out.push(Command::Warn(Warning::Aborting(why)));
+        self.drop_touched(now, out);
+        if self.phase == Phase::Idle {
+            return;
+        }
+        self.phase = Phase::Aborting { since: now.millis };
+        out.push(Command::Abort);
+    }
+
+    /// The producer is of no use any more, or what became of its transaction is not known.
+    fn rebuild(&mut self, now: Now, failure: Failure, out: &mut Vec<Command>) {
+        let wait = self.builds.next();
+        if let Failure::FencedProducer(why) = &failure
+            && self.builds.failures() > FENCES_AT_MOST
+        {
+            return self.exit(ExitReason::ProducerFenced(why.clone()), out);
+        }
+        out.push(Command::Warn(Warning::Rebuilding(failure.why().to_owned())));
+        self.drop_touched(now, out);
+        self.phase = Phase::NoProducer {
+            retry_at: Some(now.millis + wait),
+        };
+    }
+
+    fn drop_touched(&mut self, now: Now, out: &mut Vec<Command>) {
+        let wait = self.aborts.next();
+        let touched: Vec<i32> = self
+            .live()
+            .filter(|live| live.touched)
+            .map(|live| live.number)
+            .collect();
+        for partition in &touched {
+            self.lanes.insert(*partition, restoring(now, wait));
+        }
+        if !touched.is_empty() {
+            out.push(Command::Unread(touched));
+        }
+        self.outgoing.clear();
+        self.facts.records.clear();
+        self.facts.rejected.clear();
+        self.offer = None;
+        self.urgent = false;
+    }
+}

@@ -1,0 +1,338 @@
+//! The flow itself: one step for one thing that happened.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::charging::Facts;
+use crate::codec::{EventDecoder, RecordEncoder};
+use crate::rates::RateCards;
+
+use super::lane::{Lane, Live};
+use super::transaction::{Backoff, Phase};
+use super::{
+    Command, Counts, ExitReason, FlowSettings, Happened, Now, Outgoing, Permit, StopReason,
+};
+
+/// A worker's decisions: what it owns, how far its transaction has come, what it waits for.
+#[derive(Debug)]
+pub struct Flow {
+    pub(super) settings: FlowSettings,
+    pub(super) decoder: EventDecoder,
+    pub(super) encoder: RecordEncoder,
+    pub(super) cards: Arc<RateCards>,
+    pub(super) lanes: BTreeMap<i32, Lane>,
+    pub(super) phase: Phase,
+    /// What the open transaction has not sent yet.
+    pub(super) outgoing: Outgoing,
+    pub(super) facts: Facts,
+    /// What the open transaction did.
+    pub(super) counts: Counts,
+    /// Whether it holds an order or an exhaustion notice.
+    pub(super) urgent: bool,
+    /// The partition whose batch was taken in part.
+    pub(super) offer: Option<i32>,
+    /// Revocations to be answered once nothing is open.
+    pub(super) giving_up: Vec<Vec<i32>>,
+    /// Nothing is taken or restored until the group has moved on, at most until this moment.
+    pub(super) held_until: Option<u64>,
+    /// What operators permit.
+    pub(super) permits: BTreeMap<i32, Permit>,
+    /// Records known to trip an assertion.
+    pub(super) poisons: BTreeMap<i32, (i64, String)>,
+    /// Transactions in a row in which the producer refused a record of a partition.
+    pub(super) refusals: BTreeMap<i32, u32>,
+    /// Numbers take-overs, so that an answer to an earlier one is known as such.
+    pub(super) attempt: u64,
+    pub(super) builds: Backoff,
+    pub(super) aborts: Backoff,
+    stopping: Option<Stopping>,
+    exited: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stopping {
+    leave: bool,
+    deadline: u64,
+}
+
+/// How long a stop waits for what is open, in milliseconds.
+const STOP_WITHIN: u64 = 4_000;
+/// How often the end of a partition is asked for: when timers may be due, and otherwise.
+const ASK_END_SOON: u64 = 200;
+const ASK_END: u64 = 1_000;
+/// How often an operator's permission is asked for.
+const ASK_PERMIT: u64 = 2_000;
+
+impl Flow {
+    /// A worker that owns nothing and has no producer. `cards` are all that are published.
+    #[must_use]
+    pub fn new(settings: FlowSettings, cards: Arc<RateCards>) -> Self {
+        Flow {
+            decoder: EventDecoder::new(settings.schemas.clone()),
+            encoder: RecordEncoder::new(&settings.input_topic),
+            settings,
+            cards,
+            lanes: BTreeMap::new(),
+            phase: Phase::NoProducer { retry_at: Some(0) },
+            outgoing: Outgoing::default(),
+            facts: Facts::default(),
+            counts: Counts::default(),
+            urgent: false,
+            offer: None,
+            giving_up: Vec::new(),
+            held_until: None,
+            permits: BTreeMap::new(),
+            poisons: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            attempt: 0,
+            builds: Backoff::default(),
+            aborts: Backoff::default(),
+            stopping: None,
+            exited: false,
+        }
+    }
+
+    /// Takes note of what happened and appends what is to be done, in order.
+    pub fn step(&mut self, now: Now, happened: Happened<'_>, out: &mut Vec<Command>) {
+        if self.exited {
+            return;
+        }
+        match happened {
+            Happened::ProducerReady => self.producer_ready(out),
+            Happened::Assigned(partitions) => self.assigned(now, &partitions, out),
+            Happened::Revoked(partitions) => self.revoked(now, partitions, out),
+            Happened::Lost(partitions) => self.lost(now, partitions, out),
+            Happened::Found {
+                partition,
+                attempt,
+                found,
+            } => self.found(now, partition, attempt, *found, out),
+            Happened::NotFound {
+                partition,
+                attempt,
+                why,
+            } => self.not_found(now, partition, attempt, why, out),
+            Happened::Cards(cards) => self.know_cards(cards, out),
+            Happened::Polled {
+                partition,
+                from,
+                records,
+            } => self.polled(now, partition, from, records, out),
+            Happened::InputTrimmed => self.ask_all_ends(now, out),
+            Happened::End(end) => self.reached(now, end, out),
+            Happened::Permitted(partition, permit) => self.permitted(now, partition, permit),
+            Happened::Sent(outgoing) => self.sent(outgoing, out),
+            Happened::SendFailed(outgoing, partition, why) => {
+                self.send_failed(now, outgoing, partition, why, out);
+            }
+            Happened::OffsetsSent => self.offsets_sent(out),
+            Happened::Committed(journal) => self.committed(&journal, out),
+            Happened::Aborted => self.aborted(),
+            Happened::Failed(failure) => self.failed(now, failure, out),
+            Happened::InstanceFenced => self.exit(ExitReason::InstanceFenced, out),
+            Happened::InputDead(why) => self.exit(ExitReason::InputDead(why), out),
+            Happened::Time => self.tick(now, out),
+            Happened::Stop { leave } => self.stop(now, leave, out),
+        }
+        self.settle(now, out);
+    }
+
+    /// How long nothing needs to be done if nothing happens, in milliseconds.
+    #[must_use]
+    pub fn idle_for(&self, now: Now) -> u64 {
+        const AT_MOST: u64 = 50;
+        match self.phase {
+            Phase::Open { since } => {
+                let due = since + self.settings.commit_interval;
+                due.saturating_sub(now.millis).min(AT_MOST)
+            }
+            _ => AT_MOST,
+        }
+    }
+
+    /// The next offset to take of a partition at work.
+    #[must_use]
+    pub fn position(&self, partition: i32) -> Option<i64> {
+        match self.lanes.get(&partition) {
+            Some(Lane::Live(live)) => Some(live.state.next_offset()),
+            _ => None,
+        }
+    }
+
+    /// The partitions that are ours, each with the reason if it is stopped or none if it is restored.
+    pub fn lanes(&self) -> impl Iterator<Item = (i32, LaneView<'_>)> {
+        self.lanes.iter().map(|(number, lane)| {
+            let view = match lane {
+                Lane::Restoring { .. } | Lane::AwaitingCards(_) => LaneView::Restoring,
+                Lane::Live(_) => LaneView::Live,
+                Lane::Stopped { reason, .. } => LaneView::Stopped(reason),
+            };
+            (*number, view)
+        })
+    }
+
+    /// What is done when nothing is open: answers, stops, timers, the rest of a batch.
+    fn settle(&mut self, now: Now, out: &mut Vec<Command>) {
+        if self.exited || !matches!(self.phase, Phase::Idle | Phase::NoProducer { .. }) {
+            return;
+        }
+        for partitions in std::mem::take(&mut self.giving_up) {
+            for partition in &partitions {
+                self.forget(*partition);
+            }
+            out.push(Command::GiveUp(partitions));
+        }
+        if let Some(Stopping { leave, .. }) = self.stopping {
+            return self.exit(ExitReason::Stopped { leave }, out);
+        }
+        self.stop_halted(now, out);
+        if self.phase == Phase::Idle {
+            self.advance_lanes(now, out);
+        }
+        if self.phase == Phase::Idle
+            && let Some(partition) = self.offer.take()
+        {
+            out.push(Command::Offer(partition));
+        }
+    }
+
+    pub(super) fn forget(&mut self, partition: i32) {
+        self.lanes.remove(&partition);
+        self.permits.remove(&partition);
+        self.poisons.remove(&partition);
+        self.refusals.remove(&partition);
+    }
+
+    fn stop_halted(&mut self, now: Now, out: &mut Vec<Command>) {
+        let halted: Vec<(i32, StopReason)> = self
+            .live()
+            .filter_map(|live| Some((live.number, live.halt.clone()?)))
+            .collect();
+        for (partition, reason) in halted {
+            self.stop_lane(now, partition, reason, out);
+        }
+    }
+
+    pub(super) fn stop_lane(
+        &mut self,
+        now: Now,
+        partition: i32,
+        reason: StopReason,
+        out: &mut Vec<Command>,
+    ) {
+        let ask_at = now.millis;
+        let lane = Lane::Stopped {
+            reason: reason.clone(),
+            ask_at,
+        };
+        self.lanes.insert(partition, lane);
+        out.push(Command::Unread(vec![partition]));
+        out.push(Command::Stop { partition, reason });
+    }
+
+    fn stop(&mut self, now: Now, leave: bool, out: &mut Vec<Command>) {
+        let deadline = now.millis + STOP_WITHIN;
+        self.stopping = Some(Stopping { leave, deadline });
+        if matches!(self.phase, Phase::Open { .. }) {
+            self.end_transaction(now, out);
+        }
+    }
+
+    pub(super) fn exit(&mut self, reason: ExitReason, out: &mut Vec<Command>) {
+        self.exited = true;
+        out.push(Command::Exit(reason));
+    }
+
+    /// What time alone brings about.
+    fn tick(&mut self, now: Now, out: &mut Vec<Command>) {
+        if self
+            .stopping
+            .is_some_and(|stop| stop.deadline <= now.millis)
+        {
+            return self.exit(ExitReason::StoppedInTheMiddle, out);
+        }
+        if let Phase::NoProducer { retry_at } = &mut self.phase
+            && retry_at.is_some_and(|at| at <= now.millis)
+        {
+            *retry_at = None;
+            out.push(Command::BuildProducer);
+        }
+        if self.held_until.is_some_and(|until| until <= now.millis) {
+            self.release(out);
+        }
+        if let Phase::Open { since } = self.phase
+            && (self.urgent || now.millis - since >= self.settings.commit_interval)
+        {
+            self.end_transaction(now, out);
+        }
+        self.ask(now, out);
+    }
+
+    /// Whether records may be taken and partitions restored.
+    pub(super) fn is_able(&self) -> bool {
+        self.held_until.is_none() && !matches!(self.phase, Phase::NoProducer { .. })
+    }
+
+    /// Asks what is due to be asked.
+    fn ask(&mut self, now: Now, out: &mut Vec<Command>) {
+        let able = self.is_able();
+        for (number, lane) in &mut self.lanes {
+            match lane {
+                Lane::Restoring { due, attempt, .. }
+                    if able && due.is_some_and(|at| at <= now.millis) =>
+                {
+                    *due = None;
+                    self.attempt += 1;
+                    *attempt = self.attempt;
+                    out.push(Command::Restore {
+                        partition: *number,
+                        attempt: self.attempt,
+                    });
+                }
+                Lane::Live(live) if ends_asked(live, now) => {
+                    live.asked = Some(now.millis);
+                    out.push(Command::AskEnd(*number));
+                }
+                Lane::Stopped {
+                    reason: StopReason::Quarantined { .. } | StopReason::Gap { .. },
+                    ask_at,
+                } if *ask_at <= now.millis => {
+                    *ask_at = now.millis + ASK_PERMIT;
+                    out.push(Command::AskPermit(*number));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn live(&self) -> impl Iterator<Item = &Live> {
+        self.lanes.values().filter_map(|lane| match lane {
+            Lane::Live(live) => Some(&**live),
+            _ => None,
+        })
+    }
+
+    pub(super) fn live_mut(&mut self) -> impl Iterator<Item = &mut Live> {
+        self.lanes.values_mut().filter_map(|lane| match lane {
+            Lane::Live(live) => Some(&mut **live),
+            _ => None,
+        })
+    }
+}
+
+/// A lane from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneView<'a> {
+    /// Being taken over.
+    Restoring,
+    /// At work.
+    Live,
+    /// Going on no more.
+    Stopped(&'a StopReason),
+}
+
+fn ends_asked(live: &Live, now: Now) -> bool {
+    let soon = live.state.next_due().is_some_and(|due| due <= now.clock);
+    let every = if soon { ASK_END_SOON } else { ASK_END };
+    live.advancing.is_none() && live.asked.is_none_or(|at| now.millis - at >= every)
+}

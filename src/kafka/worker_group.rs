@@ -1,0 +1,64 @@
+//! The workers of a process, from start to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::error::Error;
+use super::worker::{self, Clock, WorkerSettings};
+use super::worker_cards::CardShelf;
+use super::worker_news::Observer;
+use super::worker_side;
+use crate::flow::ExitReason;
+
+/// Runs all workers until `stop` is set or one of them cannot go on, which stops the others.
+///
+/// # Errors
+/// [`Error`] if they cannot be started; how each ended otherwise.
+pub fn run_workers(
+    settings: &WorkerSettings,
+    shelf: &Arc<CardShelf>,
+    clock: &Clock,
+    observer: &Observer,
+    stop: &AtomicBool,
+) -> Result<Vec<ExitReason>, Error> {
+    let (side, threads) = worker_side::start(settings, clock, observer)?;
+    let exits = thread::scope(|scope| {
+        let workers: Vec<_> = (0..settings.workers)
+            .map(|number| {
+                let side = side.clone();
+                thread::Builder::new()
+                    .name(format!("worker-{number}"))
+                    .spawn_scoped(scope, move || {
+                        let _stops_others = StopOnDrop(stop);
+                        worker::run(settings, number, side, shelf, clock, observer, stop)
+                    })
+                    .expect("a process may have a few threads")
+            })
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| match worker.join() {
+                Ok(exit) => exit,
+                // A bug outside a partition: nothing here may go on.
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    });
+    drop(side);
+    for thread in threads {
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+    exits
+}
+
+/// However a worker ends, the others end too.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
