@@ -71,6 +71,7 @@ impl Admin {
             id: described.id,
             partitions: described.partitions,
             replication: described.replication,
+            in_sync: described.in_sync,
             config: self.config_of(topic)?,
         }))
     }
@@ -136,17 +137,25 @@ impl Admin {
         }
     }
 
-    /// A topic that the controller has made is known to each broker only a moment later.
+    /// A topic that the controller has made is known to each broker only a moment later, and any
+    /// broker may answer: only several answers in a row mean that all know it.
     fn await_topic(&self, topic: &str) -> Result<(), Error> {
+        const IN_A_ROW: u32 = 5;
         let deadline = Instant::now() + self.timeout;
-        while self.find(topic)?.is_none() {
+        let mut seen = 0;
+        while seen < IN_A_ROW {
+            seen = if self.find(topic)?.is_some() {
+                seen + 1
+            } else {
+                0
+            };
             if Instant::now() > deadline {
                 return Err(Error::TimedOut {
                     doing: format!("waiting for topic `{topic}` to appear"),
                     seconds: self.timeout.as_secs(),
                 });
             }
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(10));
         }
         Ok(())
     }

@@ -325,6 +325,8 @@ pub(super) struct Described {
     pub(super) partitions: i32,
     /// Of the partition with fewest.
     pub(super) replication: i32,
+    /// Replicas in sync, of the partition with fewest.
+    pub(super) in_sync: i32,
 }
 
 /// Asks what a topic is; none if it does not exist.
@@ -413,18 +415,19 @@ unsafe fn described(event: *mut sys::rd_kafka_event_t) -> Result<Option<Describe
         let id = sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic));
         let mut partitions = 0;
         let infos = sys::rd_kafka_TopicDescription_partitions(topic, &raw mut partitions);
-        let replication = (0..partitions)
-            .map(|index| {
-                let mut replicas = 0;
-                sys::rd_kafka_TopicPartitionInfo_replicas(*infos.add(index), &raw mut replicas);
-                replicas
-            })
-            .min()
-            .unwrap_or(0);
+        let fewest = |count: unsafe extern "C" fn(_, *mut usize) -> *mut *const _| {
+            let counts = (0..partitions).map(|index| {
+                let mut nodes = 0;
+                count(*infos.add(index), &raw mut nodes);
+                nodes
+            });
+            i32::try_from(counts.min().unwrap_or(0)).expect("replicas fit an i32")
+        };
         Ok(Some(Described {
             id: CStr::from_ptr(id).to_string_lossy().into_owned(),
             partitions: i32::try_from(partitions).expect("partitions fit an i32"),
-            replication: i32::try_from(replication).expect("replicas fit an i32"),
+            replication: fewest(sys::rd_kafka_TopicPartitionInfo_replicas),
+            in_sync: fewest(sys::rd_kafka_TopicPartitionInfo_isr),
         }))
     }
 }

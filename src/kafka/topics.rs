@@ -125,6 +125,8 @@ pub struct TopicFound {
     pub partitions: i32,
     /// Replicas of the partition that has fewest.
     pub replication: i32,
+    /// Replicas in sync, of the partition that has fewest.
+    pub in_sync: i32,
     /// Its whole configuration.
     pub config: BTreeMap<String, String>,
 }
@@ -234,4 +236,68 @@ pub fn differences(plan: &TopicPlan, found: Option<&TopicFound>) -> Vec<String> 
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn every_topic_has_what_durability_rests_on() {
+        let settings = TopicSettings {
+            partitions: 16,
+            replication: 3,
+            min_insync_replicas: 2,
+            events_retention_ms: 604_800_000,
+            outputs_retention_ms: 2_592_000_000,
+            balances: true,
+        };
+        let mut shown = String::new();
+        for topic in plan(&TopicNames::default(), &settings) {
+            let (name, p, r) = (topic.name, topic.partitions, topic.replication);
+            write!(shown, "{name} {p} x {r}:").expect("a string takes any text");
+            for (key, wanted) in &topic.config {
+                // The same for all.
+                let common = ["max.message.bytes", "min.insync.replicas"];
+                if *key != "unclean.leader.election.enable" && !common.contains(key) {
+                    write!(shown, " {key}={}", wanted.initial()).expect("a string takes any text");
+                }
+            }
+            shown.push('\n');
+            let value = |key| topic.config[key].initial();
+            assert_eq!(value("unclean.leader.election.enable"), "false");
+            assert_eq!(value("min.insync.replicas"), "2");
+            assert_eq!(value("max.message.bytes"), "1048588");
+        }
+        expect![[r#"
+            tollkeeper.events 16 x 3: cleanup.policy=delete message.timestamp.type=LogAppendTime retention.bytes=-1 retention.ms=604800000
+            tollkeeper.rate-cards 1 x 3: cleanup.policy=compact
+            tollkeeper.rated-usage 16 x 3: cleanup.policy=delete retention.bytes=-1 retention.ms=2592000000
+            tollkeeper.balance-notices 16 x 3: cleanup.policy=delete retention.bytes=-1 retention.ms=2592000000
+            tollkeeper.call-control 16 x 3: cleanup.policy=delete retention.bytes=-1 retention.ms=2592000000
+            tollkeeper.rejected 16 x 3: cleanup.policy=delete retention.bytes=-1 retention.ms=2592000000
+            tollkeeper.balances 16 x 3: cleanup.policy=compact
+            tollkeeper.state 16 x 3: cleanup.policy=delete retention.bytes=-1 retention.ms=-1 segment.bytes=16777216
+        "#]].assert_eq(&shown);
+    }
+
+    #[test]
+    fn a_number_may_be_larger_than_asked_for_and_without_limit() {
+        for (wanted, found, holds) in [
+            (Wanted::AtLeast(5), "5", true),
+            (Wanted::AtLeast(5), "6", true),
+            (Wanted::AtLeast(5), "-1", true),
+            (Wanted::AtLeast(5), "4", false),
+            (Wanted::AtLeast(5), "many", false),
+            (Wanted::AtLeast(-1), "-1", true),
+            (Wanted::Exactly("a".to_owned()), "a", true),
+            (Wanted::Exactly("a".to_owned()), "a,b", false),
+        ] {
+            assert_eq!(wanted.holds(found), holds, "{wanted:?} {found}");
+        }
+    }
 }

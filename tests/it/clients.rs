@@ -375,3 +375,30 @@ fn a_cluster_that_is_not_there_is_told_with_its_address() {
         "reaching Kafka at `127.0.0.1:1`: no broker answered within 1 s"
     );
 }
+
+#[test]
+fn a_position_passes_the_markers_and_aborted_records_behind_the_last_record() {
+    let stage = Stage::with_partitions(1);
+    stage.fill_input(0, 3);
+    let producer = stage.producer("filler");
+    assert_eq!(producer.begin(), Outcome::Done);
+    producer.send(record(INPUT, 0, b"aborted")).expect("taken");
+    assert_eq!(producer.abort(WAIT, WAIT), Outcome::Done);
+    // Three records, a marker, an aborted record, its marker.
+    let reader = stage.reader(&stage.input, Isolation::Committed);
+    eventually("the last marker", || {
+        (reader.watermarks(0, WAIT).expect("asked").end == 6).then_some(())
+    });
+    let member = stage.member("worker");
+    assert_eq!(next_event(&member), GroupEvent::Assigned(vec![0]));
+    member.accept().expect("accepted");
+    member.start(&[(0, 0)]).expect("started");
+    let mut read = 0;
+    eventually("the end", || {
+        if let Polled::Record(_) = member.poll(SHORT) {
+            read += 1;
+        }
+        (member.position(0) == Some(6)).then_some(())
+    });
+    assert_eq!(read, 3);
+}

@@ -2,6 +2,7 @@
 #![cfg(feature = "kafka")]
 #![allow(missing_docs, clippy::missing_docs_in_private_items)]
 
+mod brokers;
 mod clients;
 mod commands;
 mod support;

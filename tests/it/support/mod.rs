@@ -4,6 +4,6 @@ mod cluster;
 mod deployment;
 mod wait;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Own};
 pub use deployment::Deployment;
 pub use wait::{WAIT, eventually};
