@@ -14,6 +14,8 @@ mod frame;
 mod mark;
 mod restorer;
 mod rounds;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod writer;
 

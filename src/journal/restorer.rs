@@ -1,9 +1,9 @@
 //! A partition's state back from its journal.
 
-use crate::charging::{Part, Partition, Restoring, RowKey, Settings};
+use crate::charging::{Part, Partition, Restoring, RowError, Settings};
 
-use super::body::EntryKind;
-use super::chain::{Chain, JournalRecord};
+use super::body::{Entry, EntryKind};
+use super::chain::Chain;
 use super::{Fault, Genesis, JournalError, JournalSettings, PositionMark, Writer};
 
 /// Takes the messages of a partition's journal in order, from the log's start.
@@ -64,14 +64,11 @@ impl Restorer {
             }
             .at(offset));
         }
-        let restoring = &mut self.restoring;
-        replay(&mut record, &mut |key, part| match part {
-            Some((part, bytes)) => restoring.put(key, part, bytes).map_err(Fault::from),
-            None => {
-                restoring.remove(key);
-                Ok(())
-            }
-        })
+        let at = record.offset;
+        while let Some(entry) = record.next_entry()? {
+            put(&mut self.restoring, &entry).map_err(|error| Fault::from(error).at(at))?;
+        }
+        Ok(())
     }
 
     /// The last whole record.
@@ -111,20 +108,16 @@ impl Restorer {
     }
 }
 
-/// Hands on each row of a record: a part of it, or none for its removal.
-pub(super) fn replay(
-    record: &mut JournalRecord<'_>,
-    take: &mut dyn FnMut(RowKey, Option<(Part, &[u8])>) -> Result<(), Fault>,
-) -> Result<(), JournalError> {
-    let offset = record.offset;
-    while let Some(entry) = record.next_entry()? {
-        match entry.kind {
-            EntryKind::Moved(moving) => take(entry.key, Some((Part::Moving, moving))),
-            EntryKind::Written(fixed, moving) => take(entry.key, Some((Part::Fixed, fixed)))
-                .and_then(|()| take(entry.key, Some((Part::Moving, moving)))),
-            EntryKind::Removed => take(entry.key, None),
+fn put(restoring: &mut Restoring, entry: &Entry<'_>) -> Result<(), RowError> {
+    match entry.kind {
+        EntryKind::Moved(moving) => restoring.put(entry.key, Part::Moving, moving),
+        EntryKind::Written(fixed, moving) => {
+            restoring.put(entry.key, Part::Fixed, fixed)?;
+            restoring.put(entry.key, Part::Moving, moving)
         }
-        .map_err(|fault| fault.at(offset))?;
+        EntryKind::Removed => {
+            restoring.remove(entry.key);
+            Ok(())
+        }
     }
-    Ok(())
 }
