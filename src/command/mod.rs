@@ -9,9 +9,13 @@ mod failure;
 #[cfg(feature = "kafka")]
 mod lines;
 #[cfg(feature = "kafka")]
+mod observe;
+#[cfg(feature = "kafka")]
 mod publish;
 #[cfg(feature = "kafka")]
 mod reach;
+#[cfg(feature = "kafka")]
+mod run;
 #[cfg(feature = "kafka")]
 mod show;
 mod simulate;
@@ -51,6 +55,8 @@ struct Arguments {
 /// The commands, in the order in which a newcomer meets them.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    #[cfg(feature = "kafka")]
+    Run(run::Arguments),
     Simulate(simulate::Arguments),
     #[cfg(feature = "kafka")]
     Topics(topics::Arguments),
@@ -63,6 +69,8 @@ enum Command {
 impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
+            #[cfg(feature = "kafka")]
+            Command::Run(arguments) => arguments.run(),
             Command::Simulate(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]
             Command::Topics(arguments) => arguments.run(),

@@ -1,10 +1,11 @@
 //! What the workers tell, turned into metrics, health and log lines.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::flow::{EndOfPartition, StopReason};
+use crate::domain::Moment;
+use crate::flow::{Counts, EndOfPartition, StopReason};
 use crate::http::Shown;
 use crate::kafka::{Clock, News, Observer};
 use crate::view::PartitionHealth;
@@ -14,7 +15,7 @@ pub(super) fn observer(shown: Arc<Shown>, clock: Clock) -> Observer {
     let observing = Observing {
         shown,
         clock,
-        stopped: Mutex::default(),
+        partitions: Mutex::default(),
     };
     Arc::new(move |news| observing.hear(&news))
 }
@@ -22,8 +23,16 @@ pub(super) fn observer(shown: Arc<Shown>, clock: Clock) -> Observer {
 struct Observing {
     shown: Arc<Shown>,
     clock: Clock,
-    /// The word under which each stopped partition is counted.
-    stopped: Mutex<BTreeMap<i32, &'static str>>,
+    partitions: Mutex<BTreeMap<i32, Known>>,
+}
+
+/// What is remembered of a partition between two pieces of news.
+#[derive(Default)]
+struct Known {
+    /// The word under which it is counted as stopped.
+    stopped: Option<&'static str>,
+    /// Its time at the last commit that touched it.
+    time: Option<Moment>,
 }
 
 impl Observing {
@@ -45,6 +54,7 @@ impl Observing {
                 for partition in *partitions {
                     self.goes_on(*partition);
                     metrics.given_up(*partition);
+                    self.known().remove(partition);
                 }
             }
             News::JournalRead {
@@ -62,7 +72,7 @@ impl Observing {
             }
             News::Stopped(partition, reason) => self.stops(*partition, reason),
             News::End(end) => self.lag(*end),
-            News::Committed { counts, took } => metrics.committed(counts, *took, (self.clock)()),
+            News::Committed { counts, took } => self.commits(counts, *took),
             News::Aborted => metrics.aborted(),
             News::Warned(warning) => {
                 metrics.warned();
@@ -76,7 +86,7 @@ impl Observing {
         self.goes_on(partition);
         let (kind, offset) = kind_and_offset(reason);
         self.shown.metrics.stopped(partition, kind, offset);
-        self.stopped_words().insert(partition, kind);
+        self.known().entry(partition).or_default().stopped = Some(kind);
         let stopped = PartitionHealth::Stopped {
             kind,
             offset,
@@ -86,18 +96,39 @@ impl Observing {
     }
 
     fn goes_on(&self, partition: i32) {
-        if let Some(kind) = self.stopped_words().remove(&partition) {
+        let mut known = self.known();
+        if let Some(kind) = known.entry(partition).or_default().stopped.take() {
             self.shown.metrics.not_stopped(partition, kind);
+        }
+    }
+
+    fn commits(&self, counts: &Counts, took: Duration) {
+        self.shown.metrics.committed(counts, took, (self.clock)());
+        let mut known = self.known();
+        for lane in &counts.lanes {
+            known.entry(lane.partition).or_default().time = Some(lane.time);
         }
     }
 
     fn lag(&self, end: EndOfPartition) {
         let records = (end.end - end.position).max(0);
-        self.shown.metrics.lag(end.partition, records, Duration::ZERO);
+        let time = self
+            .known()
+            .get(&end.partition)
+            .and_then(|known| known.time);
+        let waiting = match time {
+            Some(time) if records > 0 => (self.clock)().millis() - time.millis(),
+            _ => 0,
+        };
+        let waiting = Duration::from_millis(u64::try_from(waiting).unwrap_or(0));
+        self.shown.metrics.lag(end.partition, records, waiting);
     }
 
-    fn stopped_words(&self) -> std::sync::MutexGuard<'_, BTreeMap<i32, &'static str>> {
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A thread that panicked while it wrote left nothing half-written: each change is one step.
+    fn known(&self) -> MutexGuard<'_, BTreeMap<i32, Known>> {
+        self.partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -346,7 +346,8 @@ mod tests {
             tollkeeper_restore_seconds_count 0
             tollkeeper_tenants{partition="3"} 5
             tollkeeper_warnings_total 0
-        "#]].assert_eq(&samples(&metrics));
+        "#]]
+        .assert_eq(&samples(&metrics));
     }
 
     #[test]

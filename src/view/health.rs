@@ -42,7 +42,6 @@ pub struct Health {
 struct State {
     workers: u32,
     ready: u32,
-    stopping: bool,
     partitions: BTreeMap<i32, PartitionHealth>,
 }
 
@@ -65,11 +64,6 @@ impl Health {
     pub fn worker_not_ready(&self) {
         let mut state = self.state();
         state.ready = state.ready.saturating_sub(1);
-    }
-
-    /// The process is about to end.
-    pub fn stopping(&self) {
-        self.state().stopping = true;
     }
 
     /// How a partition is now; it replaces what was known.
@@ -99,9 +93,6 @@ impl Health {
     pub fn readiness(&self) -> Readiness {
         let state = self.state();
         let mut reasons = Vec::new();
-        if state.stopping {
-            reasons.push("the process is stopping".to_owned());
-        }
         if state.ready < state.workers {
             let (ready, workers) = (state.ready, state.workers);
             reasons.push(format!("{ready} of {workers} workers have reached Kafka"));
