@@ -21,7 +21,7 @@ mod worker_news;
 mod worker_side;
 
 pub use admin::Admin;
-pub use clients::{Connection, Trouble};
+pub use clients::Connection;
 pub use deliveries::Delivered;
 pub use embedded::EmbeddedCluster;
 pub use error::Error;
