@@ -133,8 +133,8 @@ impl Band {
     }
 
     /// True if the band holds at a moment.
-    #[must_use]
-    pub fn holds(&self, at: Moment) -> bool {
+    #[cfg(test)]
+    pub(super) fn holds(&self, at: Moment) -> bool {
         self.standing(at).0
     }
 
@@ -183,5 +183,16 @@ impl Band {
 
     fn begins_on(&self, day: Weekday) -> bool {
         self.days.has(day.to_monday_zero_offset())
+    }
+}
+
+impl fmt::Display for Band {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.days)?;
+        if let Some(Hours { from, to }) = self.hours {
+            let ((from_hour, from), (to_hour, to)) = ((from / 60, from % 60), (to / 60, to % 60));
+            write!(f, " {from_hour:02}:{from:02}-{to_hour:02}:{to:02}")?;
+        }
+        write!(f, " {}", self.zone())
     }
 }

@@ -80,8 +80,7 @@ impl RateCard {
     #[must_use]
     pub fn find(&self, kind: LegKind, number: PhoneNumber, at: Moment) -> Match<'_> {
         let mut until = Moment::LATEST.max(at.plus_millis(1));
-        for candidate in self.by_kind[kind.ordinal()].candidates(number) {
-            let row = &self.rows[candidate as usize];
+        for row in self.candidates(kind, number) {
             let (in_force, stands_until) = row.standing(at);
             // A row that loses to this one cannot win before this one changes.
             until = until.min(stands_until.max(at.plus_millis(1)));
@@ -93,6 +92,17 @@ impl RateCard {
             }
         }
         Match { row: None, until }
+    }
+
+    /// All rows whose prefix the number begins with, in force or not: the first of them that is in
+    /// force at a moment is the one that [`RateCard::find`] gives.
+    pub fn candidates(
+        &self,
+        kind: LegKind,
+        number: PhoneNumber,
+    ) -> impl Iterator<Item = &RateRow> + '_ {
+        let lines = self.by_kind[kind.ordinal()].candidates(number);
+        lines.map(|line| &self.rows[line as usize])
     }
 
     /// The lowest positive rate of all rows that are effective at a moment and not barred, bands

@@ -9,14 +9,14 @@ use crate::domain::Moment;
 
 use super::RateCard;
 
-/// Every version of every rate card that was published.
-#[derive(Debug, Default)]
+/// Every version of every rate card that was published. A copy shares the cards themselves.
+#[derive(Clone, Debug, Default)]
 pub struct RateCards {
     /// By card id; each card's versions rising.
     cards: HashMap<Arc<str>, Vec<Published>, FixedState>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Published {
     at: Moment,
     card: Arc<RateCard>,

@@ -188,7 +188,7 @@ impl Reading {
             row.kind,
             row.prefix.to_string(),
             row.effective_from,
-            row.band.as_ref().map(band_text),
+            row.band.as_ref().map(ToString::to_string),
         );
         if let Some(before) = self.claims.get(&claim) {
             let what = format!(
@@ -212,10 +212,6 @@ impl Reading {
         self.faults.sort_by_key(|fault| (fault.line, place(fault)));
         Err(self.faults)
     }
-}
-
-fn band_text(band: &Band) -> String {
-    format!("{} {:?} {}", band.days(), band.hours(), band.zone())
 }
 
 /// Writes rows in their order, in the one form whose hash a published version carries.

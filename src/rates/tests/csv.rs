@@ -182,3 +182,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_example_card_has_no_fault_and_shows_every_kind_of_row() {
+    let rows = parse_csv(include_bytes!("../../../deploy/example-rates.csv")).expect("no fault");
+    let destinations: std::collections::BTreeSet<_> = rows
+        .iter()
+        .filter(|row| row.kind == crate::domain::LegKind::DialOut)
+        .map(|row| row.country)
+        .collect();
+    assert!(destinations.len() >= 40, "{} countries", destinations.len());
+    assert!(rows.iter().any(|row| row.barred));
+    assert!(rows.iter().any(|row| row.premium));
+    assert!(rows.iter().any(|row| row.band.is_some()));
+}
