@@ -10,7 +10,7 @@ use rdkafka::producer::{
     DeliveryResult, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
 };
 
-use super::clients::Listening;
+use super::clients::{Listening, Trouble};
 use super::error::{Error, words};
 use super::native::{Handle, OwnedTopic};
 
@@ -37,6 +37,7 @@ struct Reports {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deliveries {
     reports: Arc<Mutex<Reports>>,
+    listening: Listening,
 }
 
 impl Deliveries {
@@ -63,14 +64,18 @@ impl Deliveries {
     pub(super) fn failure(&self) -> Option<String> {
         self.lock().failure.clone()
     }
+
+    pub(super) fn trouble(&self) -> &Arc<Trouble> {
+        &self.listening.trouble
+    }
 }
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        Listening.log(level, facility, message);
+        self.listening.log(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        Listening.error(error, reason);
+        self.listening.error(error, reason);
     }
 }
 

@@ -2,6 +2,7 @@
 //! money, calls or when to commit; it carries out what it is told and says what happened.
 
 mod admin;
+mod cards;
 mod clients;
 mod deliveries;
 mod embedded;
@@ -21,7 +22,8 @@ mod worker_news;
 mod worker_side;
 
 pub use admin::Admin;
-pub use clients::Connection;
+pub use cards::{CardNews, CardTopic};
+pub use clients::{Connection, Trouble};
 pub use deliveries::Delivered;
 pub use embedded::EmbeddedCluster;
 pub use error::Error;

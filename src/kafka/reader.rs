@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -11,7 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::Offset;
 
-use super::clients::{Connection, Listening, is_transport};
+use super::clients::{Connection, Listening, Trouble};
 use super::error::Error;
 use super::native;
 
@@ -107,11 +108,9 @@ impl TopicReader {
         ] {
             config.set(key, value);
         }
-        let consumer =
-            BaseConsumer::from_config_and_context(&config, Listening).map_err(|error| {
-                Error::Configuration {
-                    what: error.to_string(),
-                }
+        let consumer = BaseConsumer::from_config_and_context(&config, Listening::default())
+            .map_err(|error| Error::Configuration {
+                what: error.to_string(),
             })?;
         let reader = TopicReader {
             consumer,
@@ -126,6 +125,12 @@ impl TopicReader {
     #[must_use]
     pub fn topic(&self) -> &str {
         &self.topic
+    }
+
+    /// What its connections complained about.
+    #[must_use]
+    pub fn trouble(&self) -> &Arc<Trouble> {
+        &self.consumer.context().trouble
     }
 
     /// How many partitions the topic has.
@@ -227,7 +232,7 @@ impl TopicReader {
                     topic: self.topic.clone(),
                 })
             }
-            _ if is_transport(code) => Ok(Read::Nothing),
+            _ if self.trouble().note(code) => Ok(Read::Nothing),
             _ => Err(Error::about_topic(
                 format!("reading `{}`", self.topic),
                 &self.topic,

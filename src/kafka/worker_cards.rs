@@ -3,16 +3,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::message::{BorrowedMessage, Message as _};
-
+use super::cards::{CardNews, CardTopic};
 use super::clients::Connection;
 use super::error::Error;
-use super::reader::{Isolation, Read, Start, TopicReader};
-use crate::codec::decode_card_part;
-use crate::domain::Moment;
-use crate::rates::{PartAssembler, RateCard, RateCards};
+use crate::rates::RateCards;
 
 /// How long the topic may be silent before its end.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,64 +45,26 @@ impl CardShelf {
 
 /// Reads the rate cards and follows them.
 pub struct CardFollower {
-    reader: TopicReader,
-    assembler: PartAssembler,
-    published: Vec<(Arc<RateCard>, Moment)>,
+    topic: CardTopic,
     shelf: Arc<CardShelf>,
 }
 
 impl CardFollower {
     /// Reads the topic to its end; what cannot be used of it is logged and left out.
     pub fn read(connection: &Connection, topic: &str) -> Result<Self, Error> {
-        let mut reader = TopicReader::open(connection, topic, Isolation::Committed, None, TIMEOUT)?;
-        reader.assign(&[(0, Start::Beginning)])?;
-        let mut follower = CardFollower {
-            reader,
-            assembler: PartAssembler::default(),
-            published: Vec::new(),
-            shelf: Arc::new(CardShelf::default()),
-        };
-        follower.read_to_end()?;
-        for missing in follower.assembler.missing() {
-            tracing::warn!(error = %missing, "a rate card is not whole");
+        let mut topic = CardTopic::open(connection, topic, TIMEOUT)?;
+        for fault in topic.read_to_end(TIMEOUT)? {
+            tracing::warn!(fault, "a rate card cannot be used");
         }
-        follower.publish();
-        Ok(follower)
+        let shelf = Arc::new(CardShelf::default());
+        shelf.put(topic.cards().clone());
+        Ok(CardFollower { topic, shelf })
     }
 
     /// Where the cards are found.
     #[must_use]
     pub fn shelf(&self) -> &Arc<CardShelf> {
         &self.shelf
-    }
-
-    fn read_to_end(&mut self) -> Result<(), Error> {
-        let mut heard = Instant::now();
-        loop {
-            match self.reader.next(LOOK)? {
-                Read::End(_) => return Ok(()),
-                Read::Record(message) => {
-                    heard = Instant::now();
-                    let published = take(&mut self.assembler, &message);
-                    self.published.extend(published);
-                }
-                Read::Nothing if heard.elapsed() > TIMEOUT => {
-                    return Err(Error::TimedOut {
-                        doing: format!("reading the rate cards in `{}`", self.reader.topic()),
-                        seconds: TIMEOUT.as_secs(),
-                    });
-                }
-                Read::Nothing => {}
-            }
-        }
-    }
-
-    fn publish(&self) {
-        let mut cards = RateCards::default();
-        for (card, at) in &self.published {
-            cards.publish(Arc::clone(card), *at);
-        }
-        self.shelf.put(cards);
     }
 
     /// Follows the topic on a thread of its own until told to stop.
@@ -123,43 +81,17 @@ impl CardFollower {
     }
 
     fn follow_once(&mut self) {
-        let published = match self.reader.next(LOOK) {
-            Ok(Read::Record(message)) => take(&mut self.assembler, &message),
-            Ok(Read::Nothing | Read::End(_)) => None,
+        match self.topic.next(LOOK) {
+            Ok(CardNews::Published(card)) => {
+                tracing::info!(card = %card.id(), version = card.version(), "rate card published");
+                self.shelf.put(self.topic.cards().clone());
+            }
+            Ok(CardNews::Fault(fault)) => tracing::warn!(fault, "a rate card cannot be used"),
+            Ok(CardNews::Nothing | CardNews::Part | CardNews::End) => {}
             Err(error) => {
                 tracing::warn!(%error, "following the rate cards");
                 thread::sleep(LOOK);
-                None
             }
-        };
-        if let Some((card, at)) = published {
-            tracing::info!(card = %card.id(), version = card.version(), "rate card published");
-            self.published.push((card, at));
-            self.publish();
-        }
-    }
-}
-
-fn take(
-    assembler: &mut PartAssembler,
-    message: &BorrowedMessage<'_>,
-) -> Option<(Arc<RateCard>, Moment)> {
-    let offset = message.offset();
-    let payload = message.payload()?;
-    let millis = message.timestamp().to_millis().unwrap_or_default();
-    let timestamp = Moment::checked_from_millis(millis).unwrap_or(Moment::EARLIEST);
-    let part = match decode_card_part(payload) {
-        Ok(part) => part,
-        Err(error) => {
-            tracing::warn!(%error, offset, "a record of the rate cards cannot be read");
-            return None;
-        }
-    };
-    match assembler.take(part, timestamp) {
-        Ok(published) => published,
-        Err(error) => {
-            tracing::warn!(%error, offset, "a rate card cannot be used");
-            None
         }
     }
 }
