@@ -1,9 +1,10 @@
 //! Tests against a real Apache Kafka: `KAFKA_BOOTSTRAP` if it is set, else one that they start.
 #![cfg(feature = "kafka")]
-#![allow(missing_docs, clippy::disallowed_methods)]
+#![allow(missing_docs, clippy::missing_docs_in_private_items)]
 
 mod brokers;
 mod clients;
 mod commands;
+mod rates;
 mod support;
 mod topics;
