@@ -158,6 +158,21 @@ fn the_hour_that_comes_twice_in_autumn_is_in_its_band_both_times() {
 }
 
 #[test]
+fn an_answer_ends_with_the_next_edge_midnight_or_change_of_the_clock() {
+    let band = band("mon-sun", 4, 5, "Europe/Berlin");
+    for (moment, until) in [
+        ("2026-03-28T20:30:00Z", "2026-03-28T23:00:00Z"),
+        // On a linear clock 04:00 would be 03:00 UTC, an hour too late.
+        ("2026-03-29T00:30:00Z", "2026-03-29T01:00:00Z"),
+        ("2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z"),
+        ("2026-03-29T02:59:59.999Z", "2026-03-29T03:00:00Z"),
+        ("2026-03-29T03:00:00Z", "2026-03-29T22:00:00Z"),
+    ] {
+        assert_eq!(band.standing(at(moment)).1, at(until), "{moment}");
+    }
+}
+
+#[test]
 fn a_band_without_length_or_beyond_the_day_is_refused() {
     for (hours, error) in [
         ((480, 480), BandError::Empty),
