@@ -9,7 +9,10 @@ pub mod command;
 pub mod config;
 pub mod domain;
 pub mod flow;
+pub mod http;
 pub mod journal;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod rates;
+pub mod telemetry;
+pub mod view;

@@ -9,10 +9,14 @@ mod failure;
 #[cfg(feature = "kafka")]
 mod lines;
 #[cfg(feature = "kafka")]
+mod observe;
+#[cfg(feature = "kafka")]
 mod publish;
 mod rates;
 #[cfg(feature = "kafka")]
 mod reach;
+#[cfg(feature = "kafka")]
+mod run;
 #[cfg(feature = "kafka")]
 mod show;
 mod simulate;
@@ -52,6 +56,8 @@ struct Arguments {
 /// The commands, in the order in which a newcomer meets them.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    #[cfg(feature = "kafka")]
+    Run(run::Arguments),
     Simulate(simulate::Arguments),
     Rates(rates::Arguments),
     #[cfg(feature = "kafka")]
@@ -65,6 +71,8 @@ enum Command {
 impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
+            #[cfg(feature = "kafka")]
+            Command::Run(arguments) => arguments.run(),
             Command::Simulate(arguments) => arguments.run(),
             Command::Rates(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]

@@ -113,7 +113,7 @@ fn refuse_differences(lines: &[String]) -> Result<(), Failure> {
 }
 
 /// What the journals of this deployment must say of it.
-fn genesis(admin: &Admin, config: &Config) -> Result<Genesis, Failure> {
+pub(super) fn genesis(admin: &Admin, config: &Config) -> Result<Genesis, Failure> {
     let events = &config.names.events;
     let found = admin.find(events)?.ok_or_else(|| {
         Failure::World(format!(

@@ -17,6 +17,7 @@ use crate::charging;
 use crate::codec::Partitioner;
 use crate::journal::JournalSettings;
 use crate::kafka::{Connection, TopicNames, TopicSettings};
+use crate::telemetry::LogSettings;
 
 /// Everything an operator sets, validated.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ pub struct Config {
     /// Whether a stopping instance gives its partitions away at once.
     pub leave_on_shutdown: bool,
     /// The log.
-    pub log: Log,
+    pub log: LogSettings,
 }
 
 /// The workers of this process.
@@ -62,24 +63,6 @@ pub struct Worker {
     pub session_timeout: Duration,
     /// Timers that fire before a commit.
     pub timers_per_transaction: usize,
-}
-
-/// The log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// How lines look.
-    pub format: LogFormat,
-    /// What is logged: a level, or filters by module.
-    pub filter: String,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 impl Config {

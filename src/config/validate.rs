@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tracing_subscriber::filter::Targets;
+
 use super::reader::Reader;
-use super::{Config, Log, LogFormat, Worker, properties};
+use super::{Config, Worker, properties};
 use crate::charging;
 use crate::codec::Partitioner;
 use crate::domain::MILLIS_PER_DAY;
 use crate::journal::{JournalSettings, READABLE_FORMATS};
 use crate::kafka::{Connection, TopicNames, TopicSettings};
+use crate::telemetry::{LogFormat, LogSettings};
 
 /// Takes every key; what is wrong with them is in the reader afterwards.
 pub(super) fn validate(reader: &mut Reader) -> Config {
@@ -223,14 +226,15 @@ fn http_listen(reader: &mut Reader) -> Option<SocketAddr> {
     address
 }
 
-fn log(reader: &mut Reader) -> Log {
+fn log(reader: &mut Reader) -> LogSettings {
     let format = reader.choice(
         "log.format",
         &[("text", LogFormat::Text), ("json", LogFormat::Json)],
     );
-    let filter = reader.text("log.filter", "info");
-    if let Err(error) = filter.parse::<tracing_subscriber::filter::Targets>() {
-        reader.fault("log.filter", format!("`{filter}`: {error}"));
-    }
-    Log { format, filter }
+    let text = reader.text("log.filter", "info");
+    let filter = text.parse().unwrap_or_else(|error| {
+        reader.fault("log.filter", format!("`{text}`: {error}"));
+        Targets::new()
+    });
+    LogSettings { format, filter }
 }

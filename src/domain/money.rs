@@ -203,7 +203,7 @@ impl fmt::Display for Money {
             return write!(f, "{sign}{whole}");
         }
         let mut digits = 6;
-        while fraction % 10 == 0 {
+        while fraction.is_multiple_of(10) {
             fraction /= 10;
             digits -= 1;
         }

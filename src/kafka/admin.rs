@@ -26,11 +26,11 @@ impl Admin {
     /// An admin client whose every request waits at most `timeout`.
     pub fn new(connection: &Connection, timeout: Duration) -> Result<Self, Error> {
         let config = connection.config("tollkeeper-admin");
-        let client = AdminClient::from_config_and_context(&config, Listening::default()).map_err(
-            |error| Error::Configuration {
+        let client = AdminClient::from_config_and_context(&config, Listening).map_err(|error| {
+            Error::Configuration {
                 what: error.to_string(),
-            },
-        )?;
+            }
+        })?;
         Ok(Admin {
             client,
             bootstrap: connection.bootstrap.clone(),

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -54,46 +52,27 @@ impl Connection {
     }
 }
 
-/// What a client complained about since it was made; shared with whoever counts.
-#[derive(Debug, Default)]
-pub struct Trouble {
-    transport_errors: AtomicU64,
-}
-
-impl Trouble {
-    /// Times that a connection broke or could not be made.
-    #[must_use]
-    pub fn transport_errors(&self) -> u64 {
-        self.transport_errors.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn note(&self, code: Option<RDKafkaErrorCode>) -> bool {
-        let transport = matches!(
-            code,
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                    | RDKafkaErrorCode::AllBrokersDown
-                    | RDKafkaErrorCode::Resolve
-                    | RDKafkaErrorCode::OperationTimedOut
-                    | RDKafkaErrorCode::RequestTimedOut
-            )
-        );
-        if transport {
-            self.transport_errors.fetch_add(1, Ordering::Relaxed);
-        }
-        transport
-    }
+/// Whether a connection broke or could not be made: the client tries again by itself.
+pub(super) fn is_transport(code: Option<RDKafkaErrorCode>) -> bool {
+    matches!(
+        code,
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::RequestTimedOut
+        )
+    )
 }
 
 /// The part of a client's context that is the same for all of them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Listening {
-    pub(super) trouble: Arc<Trouble>,
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Listening;
 
 impl ClientContext for Listening {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // "FAIL" and "ERROR" lines repeat with each attempt during an outage; `error` counts them.
+        // "FAIL" and "ERROR" lines repeat with each attempt during an outage.
         if matches!(facility, "FAIL" | "ERROR") {
             tracing::debug!(target: "librdkafka", facility, message);
             return;
@@ -112,9 +91,8 @@ impl ClientContext for Listening {
         }
     }
 
-    fn error(&self, error: KafkaError, reason: &str) {
-        if !self.trouble.note(error.rdkafka_error_code()) {
-            tracing::debug!(target: "librdkafka", reason, "client error");
-        }
+    fn error(&self, _error: KafkaError, reason: &str) {
+        // Several a second during an outage; what matters of them comes back from the call it hits.
+        tracing::debug!(target: "librdkafka", reason, "client error");
     }
 }

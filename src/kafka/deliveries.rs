@@ -10,7 +10,7 @@ use rdkafka::producer::{
     DeliveryResult, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
 };
 
-use super::clients::{Listening, Trouble};
+use super::clients::Listening;
 use super::error::{Error, words};
 use super::native::{Handle, OwnedTopic};
 
@@ -37,7 +37,6 @@ struct Reports {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deliveries {
     reports: Arc<Mutex<Reports>>,
-    listening: Listening,
 }
 
 impl Deliveries {
@@ -64,18 +63,14 @@ impl Deliveries {
     pub(super) fn failure(&self) -> Option<String> {
         self.lock().failure.clone()
     }
-
-    pub(super) fn trouble(&self) -> &Arc<Trouble> {
-        &self.listening.trouble
-    }
 }
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.listening.log(level, facility, message);
+        Listening.log(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        self.listening.error(error, reason);
+        Listening.error(error, reason);
     }
 }
 

@@ -15,8 +15,8 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::clients::{Connection, Listening, Trouble};
-use super::error::Error;
+use super::clients::{Connection, Listening, is_transport};
+use super::error::{Error, words};
 use super::native::{Handle, OwnedGroupMetadata};
 
 /// How a member of the group is set up.
@@ -68,16 +68,15 @@ struct Notes {
 }
 
 struct Context {
-    listening: Listening,
     notes: Arc<Notes>,
 }
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.listening.log(level, facility, message);
+        Listening.log(level, facility, message);
     }
     fn error(&self, error: KafkaError, reason: &str) {
-        self.listening.error(error, reason);
+        Listening.error(error, reason);
     }
 }
 
@@ -139,7 +138,6 @@ impl GroupMetadata {
 pub struct InputConsumer {
     consumer: BaseConsumer<Context>,
     notes: Arc<Notes>,
-    trouble: Arc<Trouble>,
     topic: String,
     started: RefCell<BTreeSet<i32>>,
 }
@@ -151,11 +149,8 @@ impl InputConsumer {
         settings: &InputSettings,
         topic: &str,
     ) -> Result<Self, Error> {
-        let listening = Listening::default();
-        let trouble = Arc::clone(&listening.trouble);
         let notes = Arc::new(Notes::default());
         let context = Context {
-            listening,
             notes: Arc::clone(&notes),
         };
         let consumer =
@@ -169,16 +164,9 @@ impl InputConsumer {
         Ok(InputConsumer {
             consumer,
             notes,
-            trouble,
             topic: topic.to_owned(),
             started: RefCell::default(),
         })
-    }
-
-    /// What its connections complained about.
-    #[must_use]
-    pub fn trouble(&self) -> &Arc<Trouble> {
-        &self.trouble
     }
 
     /// Waits for a record at most this long. Look at [`InputConsumer::take_event`] after each poll
@@ -187,30 +175,7 @@ impl InputConsumer {
         match self.consumer.poll(timeout) {
             None => Polled::Nothing,
             Some(Ok(message)) => Polled::Record(message),
-            Some(Err(error)) => self.judge(&error),
-        }
-    }
-
-    fn judge(&self, error: &KafkaError) -> Polled<'static> {
-        let code = error.rdkafka_error_code();
-        match (code, error) {
-            (Some(RDKafkaErrorCode::FencedInstanceId), _) => Polled::FencedInstance,
-            (_, KafkaError::MessageConsumptionFatal(code)) => {
-                Polled::Fatal(super::error::words(*code))
-            }
-            (Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange), _) => {
-                Polled::Gap
-            }
-            (
-                Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic),
-                _,
-            ) => Polled::TopicMissing,
-            _ => {
-                if !self.trouble.note(code) {
-                    tracing::debug!(target: "librdkafka", %error, "polling the input");
-                }
-                Polled::Nothing
-            }
+            Some(Err(error)) => judge(&error),
         }
     }
 
@@ -283,32 +248,29 @@ impl InputConsumer {
         }
     }
 
-    /// True when the present assignment was lost without being told.
-    #[must_use]
-    pub fn assignment_lost(&self) -> bool {
-        self.consumer.assignment_lost()
-    }
-
-    /// First offset and the end that a `read_committed` reader can reach now (the last stable
-    /// offset), by a request.
-    pub fn watermarks(&self, partition: i32, timeout: Duration) -> Result<(i64, i64), Error> {
-        self.consumer
-            .fetch_watermarks(&self.topic, partition, timeout)
-            .map_err(|error| {
-                Error::about_topic(
-                    format!(
-                        "asking for the end of `{}` partition {partition}",
-                        self.topic
-                    ),
-                    &self.topic,
-                    &error,
-                )
-            })
-    }
-
     /// Gives the partitions away at once, for scaling in. Poll until they are revoked.
     pub fn leave(&self) {
         self.consumer.unsubscribe();
+    }
+}
+
+fn judge(error: &KafkaError) -> Polled<'static> {
+    let code = error.rdkafka_error_code();
+    match (code, error) {
+        (Some(RDKafkaErrorCode::FencedInstanceId), _) => Polled::FencedInstance,
+        (_, KafkaError::MessageConsumptionFatal(code)) => Polled::Fatal(words(*code)),
+        (Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange), _) => {
+            Polled::Gap
+        }
+        (Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) => {
+            Polled::TopicMissing
+        }
+        _ => {
+            if !is_transport(code) {
+                tracing::debug!(target: "librdkafka", %error, "polling the input");
+            }
+            Polled::Nothing
+        }
     }
 }
 

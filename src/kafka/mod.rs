@@ -23,7 +23,7 @@ mod worker_side;
 
 pub use admin::Admin;
 pub use cards::{CardNews, CardTopic};
-pub use clients::{Connection, Trouble};
+pub use clients::Connection;
 pub use deliveries::Delivered;
 pub use embedded::EmbeddedCluster;
 pub use error::Error;

@@ -1,13 +1,12 @@
 //! The transactional producer: begin, send, offsets, commit, abort, with what became of each.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::clients::{Connection, Trouble};
+use super::clients::Connection;
 use super::deliveries::{Client, Delivered};
 use super::error::Error;
 use super::input::GroupMetadata;
@@ -93,8 +92,6 @@ pub struct TransactionalProducer {
 impl TransactionalProducer {
     /// The longest metadata string of an offset that a broker takes by default.
     pub const METADATA_BYTES: usize = 4096;
-    /// The largest record that it sends, key, value and headers together.
-    pub const RECORD_BYTES: usize = 1_000_000;
 
     /// Makes a producer for these topics; `input_topic` is the one whose offsets it commits.
     pub fn new(
@@ -108,12 +105,6 @@ impl TransactionalProducer {
             client: Client::new(&config, topics)?,
             input_topic: input_topic.to_owned(),
         })
-    }
-
-    /// What its connections complained about.
-    #[must_use]
-    pub fn trouble(&self) -> &Arc<Trouble> {
-        self.client.deliveries().trouble()
     }
 
     /// Fences every older producer of this id and waits for its undecided transaction. Takes 50 to
@@ -194,8 +185,7 @@ impl TransactionalProducer {
     }
 
     /// The first record of this transaction that could not be delivered, and why.
-    #[must_use]
-    pub fn delivery_failure(&self) -> Option<String> {
+    fn delivery_failure(&self) -> Option<String> {
         self.client.deliveries().failure()
     }
 

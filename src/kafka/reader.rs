@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
@@ -12,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::Offset;
 
-use super::clients::{Connection, Listening, Trouble};
+use super::clients::{Connection, Listening, is_transport};
 use super::error::Error;
 use super::native;
 
@@ -108,9 +107,11 @@ impl TopicReader {
         ] {
             config.set(key, value);
         }
-        let consumer = BaseConsumer::from_config_and_context(&config, Listening::default())
-            .map_err(|error| Error::Configuration {
-                what: error.to_string(),
+        let consumer =
+            BaseConsumer::from_config_and_context(&config, Listening).map_err(|error| {
+                Error::Configuration {
+                    what: error.to_string(),
+                }
             })?;
         let reader = TopicReader {
             consumer,
@@ -125,12 +126,6 @@ impl TopicReader {
     #[must_use]
     pub fn topic(&self) -> &str {
         &self.topic
-    }
-
-    /// What its connections complained about.
-    #[must_use]
-    pub fn trouble(&self) -> &Arc<Trouble> {
-        &self.consumer.context().trouble
     }
 
     /// How many partitions the topic has.
@@ -232,7 +227,7 @@ impl TopicReader {
                     topic: self.topic.clone(),
                 })
             }
-            _ if self.trouble().note(code) => Ok(Read::Nothing),
+            _ if is_transport(code) => Ok(Read::Nothing),
             _ => Err(Error::about_topic(
                 format!("reading `{}`", self.topic),
                 &self.topic,

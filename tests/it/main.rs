@@ -1,6 +1,6 @@
 //! Tests against a real Apache Kafka: `KAFKA_BOOTSTRAP` if it is set, else one that they start.
 #![cfg(feature = "kafka")]
-#![allow(missing_docs, clippy::missing_docs_in_private_items)]
+#![allow(missing_docs, clippy::disallowed_methods)]
 
 mod brokers;
 mod clients;
