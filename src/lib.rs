@@ -2,6 +2,7 @@
 //!
 //! The rooms, in reading order. Each may use only those above it.
 
+pub mod calls;
 pub mod charging;
 pub mod codec;
 pub mod command;
@@ -16,3 +17,4 @@ pub mod kafka;
 pub mod rates;
 pub mod telemetry;
 pub mod view;
+pub mod wallet;

@@ -31,7 +31,8 @@ impl Leg {
     /// When minute `minute` (from 1) begins.
     #[must_use]
     pub fn minute_start(&self, minute: u32) -> Moment {
-        self.answered_at.plus_millis((i64::from(minute) - 1) * MILLIS_PER_MINUTE)
+        self.answered_at
+            .plus_millis((i64::from(minute) - 1) * MILLIS_PER_MINUTE)
     }
 
     /// The moment `seconds` after the answer.
@@ -51,7 +52,8 @@ impl Leg {
     /// Minutes that a billed second falls in, for so many seconds connected.
     #[must_use]
     pub fn minutes_billed(&self, connected: i32) -> u32 {
-        let billed = u32::try_from(self.billed(connected)).expect("billed seconds are not negative");
+        let billed =
+            u32::try_from(self.billed(connected)).expect("billed seconds are not negative");
         billed.div_ceil(60)
     }
 
@@ -61,12 +63,18 @@ impl Leg {
         if !self.charged {
             return Money::ZERO;
         }
-        assert!(meter.priced_minutes >= self.minutes_billed(connected), "minutes are priced");
+        assert!(
+            meter.priced_minutes >= self.minutes_billed(connected),
+            "minutes are priced"
+        );
         let fee = match meter.runs.first() {
             Some(run) if run.funding == Funding::Credit => self.description.connection_fee,
             _ => None,
         };
-        let runs = meter.runs.iter().map(|run| (run.first_minute, run.charge()));
+        let runs = meter
+            .runs
+            .iter()
+            .map(|run| (run.first_minute, run.charge()));
         let billed = u32::try_from(self.billed(connected)).expect("billed seconds are positive");
         total(fee.unwrap_or(Money::ZERO), runs, billed)
     }
@@ -79,8 +87,6 @@ pub enum Funding {
     Credit,
     /// The minute pool, as a whole.
     Pool,
-    /// It was the pool's, went back unused, and is decided anew if it is used after all.
-    Open,
 }
 
 /// Consecutive minutes of one price and funding, up to the next run.
@@ -100,7 +106,11 @@ impl Run {
     /// What credit pays per minute.
     #[must_use]
     pub fn charge(&self) -> Money {
-        if self.funding == Funding::Credit { self.rate } else { Money::ZERO }
+        if self.funding == Funding::Credit {
+            self.rate
+        } else {
+            Money::ZERO
+        }
     }
 }
 
@@ -115,6 +125,8 @@ pub struct Meter {
     pub used_minutes: u32,
     /// Minutes whose price is fixed.
     pub priced_minutes: u32,
+    /// Up to this minute, those that are the pool's and not used are held there.
+    pub pool_held_to: u32,
     /// Their prices.
     pub runs: SmallVec<[Run; 1]>,
 }
@@ -126,7 +138,10 @@ impl Meter {
         if minute > self.priced_minutes {
             return None;
         }
-        self.runs.iter().rev().find(|run| run.first_minute <= minute)
+        self.runs
+            .iter()
+            .rev()
+            .find(|run| run.first_minute <= minute)
     }
 
     /// The run of a minute, or of the last one priced.
@@ -141,43 +156,25 @@ impl Meter {
         let same = |run: &Run| (run.rate, run.funding, run.version) == (rate, funding, version);
         if !self.runs.last().is_some_and(same) {
             let first_minute = self.priced_minutes;
-            self.runs.push(Run { first_minute, rate, funding, version });
+            self.runs.push(Run {
+                first_minute,
+                rate,
+                funding,
+                version,
+            });
         }
     }
 
     /// Takes back prices fixed after `minutes`.
     pub fn truncate(&mut self, minutes: u32) {
         self.priced_minutes = self.priced_minutes.min(minutes);
-        while self.runs.last().is_some_and(|run| run.first_minute > minutes) {
+        while self
+            .runs
+            .last()
+            .is_some_and(|run| run.first_minute > minutes)
+        {
             self.runs.pop();
         }
-    }
-
-    /// Changes who pays a priced minute.
-    pub fn set_funding(&mut self, minute: u32, funding: Funding) {
-        let place = self.runs.partition_point(|run| run.first_minute <= minute) - 1;
-        let run = self.runs[place];
-        if run.funding == funding {
-            return;
-        }
-        let last = self.runs.get(place + 1).map_or(self.priced_minutes, |r| r.first_minute - 1);
-        let mut parts: SmallVec<[Run; 3]> = SmallVec::new();
-        if run.first_minute < minute {
-            parts.push(run);
-        }
-        parts.push(Run { first_minute: minute, funding, ..run });
-        if minute < last {
-            parts.push(Run { first_minute: minute + 1, ..run });
-        }
-        self.runs.remove(place);
-        self.runs.insert_many(place, parts);
-        self.merge();
-    }
-
-    fn merge(&mut self) {
-        self.runs.dedup_by(|next, run| {
-            (next.rate, next.funding, next.version) == (run.rate, run.funding, run.version)
-        });
     }
 }
 
@@ -186,28 +183,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn funding_of_one_minute_splits_and_joins_runs() {
+    fn runs_grow_by_price_and_funding_and_can_be_taken_back() {
         let mut meter = Meter::default();
-        for _ in 0..5 {
-            meter.push(Money::from_micros(7), Funding::Pool, 1);
+        for (rate, funding) in [
+            (7, Funding::Pool),
+            (7, Funding::Pool),
+            (7, Funding::Credit),
+            (8, Funding::Credit),
+        ] {
+            meter.push(Money::from_micros(rate), funding, 1);
         }
-        meter.set_funding(3, Funding::Credit);
-        let shape = |m: &Meter| {
-            m.runs.iter().map(|r| (r.first_minute, r.funding)).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            shape(&meter),
-            [(1, Funding::Pool), (3, Funding::Credit), (4, Funding::Pool)]
-        );
-        meter.set_funding(3, Funding::Pool);
-        assert_eq!(shape(&meter), [(1, Funding::Pool)]);
-        meter.set_funding(5, Funding::Open);
-        meter.set_funding(1, Funding::Credit);
-        assert_eq!(
-            shape(&meter),
-            [(1, Funding::Credit), (2, Funding::Pool), (5, Funding::Open)]
-        );
-        meter.truncate(4);
-        assert_eq!((meter.priced_minutes, meter.runs.len()), (4, 2));
+        let starts: Vec<_> = meter.runs.iter().map(|run| run.first_minute).collect();
+        assert_eq!(starts, [1, 3, 4]);
+        assert_eq!(meter.run_of(2).map(|run| run.funding), Some(Funding::Pool));
+        assert_eq!(meter.run_of(5), None);
+        meter.truncate(2);
+        assert_eq!((meter.priced_minutes, meter.runs.len()), (2, 1));
     }
 }

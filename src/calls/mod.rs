@@ -10,7 +10,7 @@ mod packed;
 mod pricing;
 mod settle;
 
-pub use admission::{Parked, admit};
+pub use admission::{Numbers, Parked, admit};
 pub use call::{Call, CallFixed, CallState, Cut, Phase, Share};
 pub use leg::{Funding, Leg, Meter, Run};
 pub use occasion::{Notice, Occasion, Outcome};

@@ -27,28 +27,41 @@ impl Default for LastLook {
 
 /// Rate and card version of the minute after the last priced one. Without a candidate it is that
 /// of the minute before.
-fn next_price(
+pub(super) fn next_price(
     leg: &Leg,
     meter: &Meter,
     look: &mut LastLook,
     currency: Currency,
     on: &Occasion<'_>,
 ) -> (Money, i64) {
-    let before = meter.runs.last().map_or((Money::ZERO, 0), |run| (run.rate, run.version));
+    let before = meter
+        .runs
+        .last()
+        .map_or((Money::ZERO, 0), |run| (run.rate, run.version));
     let description = &leg.description;
-    let (Some(card_id), Some(number)) = (&description.rate_card, leg.number) else { return before };
-    let Some(card) = on.cards.in_force(card_id, on.now) else { return before };
+    let (Some(card_id), Some(number)) = (&description.rate_card, leg.number) else {
+        return before;
+    };
+    let Some(card) = on.cards.in_force(card_id, on.now) else {
+        return before;
+    };
     let start = leg.minute_start(meter.priced_minutes + 1);
-    if look.card_version == card.version && start < look.until {
+    if look.card_version == card.version() && start < look.until {
         return (look.rate, look.rate_version);
     }
-    if card.currency.is_some_and(|other| other != currency) {
+    if card.currency().is_some_and(|other| other != currency) {
         return before;
     }
     let found = card.find(description.leg, number, start);
-    let (rate, rate_version) =
-        found.row.map_or(before, |row| (row.rate_per_minute, card.version));
-    *look = LastLook { card_version: card.version, until: found.until, rate, rate_version };
+    let (rate, rate_version) = found
+        .row
+        .map_or(before, |row| (row.rate_per_minute, card.version()));
+    *look = LastLook {
+        card_version: card.version(),
+        until: found.until,
+        rate,
+        rate_version,
+    };
     (rate, rate_version)
 }
 
@@ -64,11 +77,12 @@ pub(super) fn price_up_to(
     if !leg.charged {
         return;
     }
-    decide_open_minutes(leg, meter, minute, tenant);
+    hold_pool_again(leg, meter, minute, tenant);
     while meter.priced_minutes < minute {
         let (rate, version) = next_price(leg, meter, look, tenant.config.currency, on);
         let funding = fund(leg, meter.priced_minutes + 1, tenant);
         meter.push(rate, funding, version);
+        meter.pool_held_to = meter.priced_minutes;
     }
 }
 
@@ -84,18 +98,18 @@ pub(super) fn price_from_credit(
     while meter.priced_minutes < minute {
         let (rate, version) = next_price(leg, meter, look, tenant.config.currency, on);
         meter.push(rate, Funding::Credit, version);
+        meter.pool_held_to = meter.priced_minutes;
     }
 }
 
 /// Takes back prices fixed after `minutes`, with the pool minutes set aside for them.
 pub(super) fn unprice(leg: &Leg, meter: &mut Meter, minutes: u32, tenant: &mut Tenant) {
     if leg.pool_first {
-        for minute in minutes + 1..=meter.priced_minutes {
-            if meter.run_of(minute).is_some_and(|run| run.funding == Funding::Pool) {
-                tenant.wallet.pool.hold(leg.minute_start(minute).month(), -1);
-            }
+        for minute in minutes + 1..=meter.pool_held_to {
+            move_hold(leg, meter, minute, -1, tenant);
         }
     }
+    meter.pool_held_to = meter.pool_held_to.min(minutes);
     meter.truncate(minutes);
 }
 
@@ -104,64 +118,84 @@ fn fund(leg: &Leg, minute: u32, tenant: &mut Tenant) -> Funding {
         return Funding::Credit;
     }
     let month = leg.minute_start(minute).month();
-    if tenant.wallet.pool.left(month, tenant.config.subscription_licenses) == 0 {
+    if tenant
+        .wallet
+        .pool
+        .left(month, tenant.config.subscription_licenses)
+        == 0
+    {
         return Funding::Credit;
     }
     tenant.wallet.pool.hold(month, 1);
     Funding::Pool
 }
 
-fn decide_open_minutes(leg: &Leg, meter: &mut Meter, minute: u32, tenant: &mut Tenant) {
-    if !leg.pool_first {
-        return;
-    }
-    for open in 1..=minute.min(meter.priced_minutes) {
-        if meter.run_of(open).is_some_and(|run| run.funding == Funding::Open) {
-            let funding = fund(leg, open, tenant);
-            meter.set_funding(open, funding);
+/// Sets aside again what a silent call gave back: a minute's funding stays as first decided.
+fn hold_pool_again(leg: &Leg, meter: &mut Meter, minute: u32, tenant: &mut Tenant) {
+    let to = minute.min(meter.priced_minutes);
+    if leg.pool_first {
+        for again in meter.pool_held_to + 1..=to {
+            move_hold(leg, meter, again, 1, tenant);
         }
+    }
+    meter.pool_held_to = meter.pool_held_to.max(to);
+}
+
+fn move_hold(leg: &Leg, meter: &Meter, minute: u32, minutes: i32, tenant: &mut Tenant) {
+    if meter
+        .run_of(minute)
+        .is_some_and(|run| run.funding == Funding::Pool)
+    {
+        tenant
+            .wallet
+            .pool
+            .hold(leg.minute_start(minute).month(), minutes);
     }
 }
 
-/// Moves the boundary between pool minutes used and pool minutes held to `used` minutes; returns
-/// how many more are used now.
+/// Moves the boundary of the minutes used to `used`; returns how many more of them are the pool's.
 pub(super) fn use_minutes(leg: &Leg, meter: &mut Meter, used: u32, tenant: &mut Tenant) -> i32 {
-    let before = std::mem::replace(&mut meter.used_minutes, used);
+    let before = meter.used_minutes;
+    if used < before {
+        release_minutes(leg, meter, tenant);
+    }
+    meter.used_minutes = used;
     if !leg.pool_first {
         return 0;
     }
-    let from_pool =
-        |m: &Meter, minute| m.run_of(minute).is_some_and(|run| run.funding == Funding::Pool);
-    let pool = &mut tenant.wallet.pool;
     let mut moved = 0;
-    for minute in before + 1..=used {
-        if from_pool(meter, minute) {
-            let month = leg.minute_start(minute).month();
-            pool.hold(month, -1);
-            pool.use_up(month, 1);
-            moved += 1;
+    let (low, high, sign) = if used > before {
+        (before, used, 1)
+    } else {
+        (used, before, -1)
+    };
+    for minute in low + 1..=high {
+        if meter
+            .run_of(minute)
+            .is_none_or(|run| run.funding != Funding::Pool)
+        {
+            continue;
         }
+        let month = leg.minute_start(minute).month();
+        if sign > 0 && minute <= meter.pool_held_to {
+            tenant.wallet.pool.hold(month, -1);
+        }
+        tenant.wallet.pool.use_up(month, sign);
+        moved += sign;
     }
-    for minute in used + 1..=before {
-        if from_pool(meter, minute) {
-            let month = leg.minute_start(minute).month();
-            pool.use_up(month, -1);
-            pool.hold(month, 1);
-            moved -= 1;
-        }
+    meter.pool_held_to = meter.pool_held_to.max(high);
+    if sign < 0 {
+        meter.pool_held_to = used;
     }
     moved
 }
 
 /// Gives back pool minutes that were held and not used.
 pub(super) fn release_minutes(leg: &Leg, meter: &mut Meter, tenant: &mut Tenant) {
-    if !leg.pool_first {
-        return;
-    }
-    for minute in meter.used_minutes + 1..=meter.priced_minutes {
-        if meter.run_of(minute).is_some_and(|run| run.funding == Funding::Pool) {
-            tenant.wallet.pool.hold(leg.minute_start(minute).month(), -1);
-            meter.set_funding(minute, Funding::Open);
+    if leg.pool_first {
+        for minute in meter.used_minutes + 1..=meter.pool_held_to {
+            move_hold(leg, meter, minute, -1, tenant);
         }
     }
+    meter.pool_held_to = meter.used_minutes;
 }

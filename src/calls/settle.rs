@@ -39,12 +39,20 @@ pub(super) fn settle(
     out: &mut Outcome,
 ) -> bool {
     let amount = to.total - meter.total;
-    let used = u32::try_from(to.billed_s).expect("billed seconds are not negative").div_ceil(60);
+    let used = u32::try_from(to.billed_s)
+        .expect("billed seconds are not negative")
+        .div_ceil(60);
     let pool_minutes = use_minutes(leg, meter, used, tenant);
     let available_before = tenant.available();
     let own_hold = amount.min(*held);
-    let committed = (to.covered_s_before.max(meter.settled_s), meter.total + *held);
-    let commits = (to.covered_s_after.max(to.connected_s), to.total + to.held_after);
+    let committed = (
+        to.covered_s_before.max(meter.settled_s),
+        meter.total + *held,
+    );
+    let commits = (
+        to.covered_s_after.max(to.connected_s),
+        to.total + to.held_after,
+    );
     move_spend(leg, meter, &mut tenant.wallet, committed, commits);
     tenant.wallet.holds -= *held - to.held_after;
     *held = to.held_after;
@@ -59,7 +67,9 @@ pub(super) fn settle(
         tenant.wallet.debit(amount, &mut lots);
     } else if amount.is_negative() {
         let record_id = || record_id(leg, to.kind);
-        tenant.wallet.give_back(-amount, record_id, on.occurred_at, on.now, &mut lots);
+        tenant
+            .wallet
+            .give_back(-amount, record_id, on.occurred_at, on.now, &mut lots);
     }
     out.lots_changed |= tenant.wallet.lots.iter().len() != lots_before;
     let uncovered = if beyond_credit(leg, tenant) {
@@ -68,7 +78,7 @@ pub(super) fn settle(
         (amount - own_hold - available_before.at_least_zero()).at_least_zero()
     };
     tenant.wallet.entry_sequence += 1;
-    let last = if leg.charged { meter.run_at_or_before(used.max(1)) } else { None };
+    let last = meter.run_at_or_before(used.max(1));
     out.entries.push(Record::RatedUsage(Box::new(RatedUsage {
         tenant_id: tenant.id.clone(),
         entry_sequence: tenant.wallet.entry_sequence,
@@ -104,7 +114,10 @@ fn record_id(leg: &Leg, kind: RatedUsageKind) -> String {
 }
 
 fn mask_digits(tenant: &Tenant) -> u8 {
-    let digits = tenant.config.mask_digits.and_then(|digits| u8::try_from(digits).ok());
+    let digits = tenant
+        .config
+        .mask_digits
+        .and_then(|digits| u8::try_from(digits).ok());
     digits.unwrap_or_else(|| {
         u8::try_from(default_mask_digits(tenant.config.country)).expect("a few digits")
     })
@@ -123,9 +136,13 @@ pub(super) fn move_spend(
         return;
     }
     if from.0 > to.0 || (from.0 == to.0 && from.1 > to.1) {
-        spread(leg, meter, to, from, &mut |day, amount| wallet.add_spend(day, -amount));
+        spread(leg, meter, to, from, &mut |day, amount| {
+            wallet.add_spend(day, -amount)
+        });
     } else {
-        spread(leg, meter, from, to, &mut |day, amount| wallet.add_spend(day, amount));
+        spread(leg, meter, from, to, &mut |day, amount| {
+            wallet.add_spend(day, amount)
+        });
     }
 }
 

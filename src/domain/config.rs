@@ -52,7 +52,7 @@ symbols! {
 }
 
 /// A low-credit threshold: `value` is money, percent or minutes, with six decimals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Threshold {
     /// What `value` is.
     pub kind: ThresholdKind,
@@ -61,7 +61,7 @@ pub struct Threshold {
 }
 
 /// Ask for a recharge when `balance − holds` falls below `trigger`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AutoRecharge {
     /// Strictly below this.
     pub trigger: Money,
@@ -72,7 +72,7 @@ pub struct AutoRecharge {
 }
 
 /// Optional limits of a tenant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
     /// Debits plus holds in a UTC day of the minute's start.
     pub spend_per_day: Option<Money>,
@@ -85,7 +85,7 @@ pub struct Limits {
 }
 
 /// Everything that can be configured for a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TenantConfig {
     /// Rising; an older one is ignored.
     pub version: i64,

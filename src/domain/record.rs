@@ -58,6 +58,18 @@ pub enum RatedUsageKind {
     Adjustment(u32),
 }
 
+impl RatedUsageKind {
+    /// `call_id/MINUTE/k`, `call_id/FINAL` or `call_id/ADJUSTMENT/n`.
+    #[must_use]
+    pub fn record_id(self, call_id: &str) -> String {
+        match self {
+            RatedUsageKind::Minute(minute) => format!("{call_id}/MINUTE/{minute}"),
+            RatedUsageKind::Final => format!("{call_id}/FINAL"),
+            RatedUsageKind::Adjustment(number) => format!("{call_id}/ADJUSTMENT/{number}"),
+        }
+    }
+}
+
 symbols! {
     /// What led to a usage record.
     Cause {

@@ -3,7 +3,7 @@
 use crate::domain::Money;
 
 /// In which steps connected time is billed, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Increments {
     /// The shortest time billed: 1 to 3600.
     pub initial_s: u32,

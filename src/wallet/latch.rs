@@ -46,14 +46,14 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    /// Whole seconds that available lasts; `None` while nothing burns.
+    /// Whole seconds that available lasts, below zero where it is; `None` while nothing burns.
     #[must_use]
     pub fn runway_seconds(&self) -> Option<i64> {
         if !self.burn.is_positive() {
             return None;
         }
-        let seconds = i128::from(self.available.at_least_zero().micros()) * 60
-            / i128::from(self.burn.micros());
+        let seconds =
+            (i128::from(self.available.micros()) * 60).div_euclid(i128::from(self.burn.micros()));
         Some(i64::try_from(seconds).unwrap_or(i64::MAX))
     }
 
@@ -68,15 +68,17 @@ impl Gauge {
                 (available * 100 * 100_000_000, value * grant * percent)
             }
             ThresholdKind::Runway if !self.burn.is_positive() => (1, 0),
-            ThresholdKind::Runway => {
-                (available * 100_000_000, value * i128::from(self.burn.micros()) * percent)
-            }
+            ThresholdKind::Runway => (
+                available * 100_000_000,
+                value * i128::from(self.burn.micros()) * percent,
+            ),
         };
         Some(left.cmp(&right))
     }
 
     fn at_or_above(&self, threshold: Threshold, percent: i128) -> bool {
-        self.compare(threshold, percent).is_some_and(std::cmp::Ordering::is_ge)
+        self.compare(threshold, percent)
+            .is_some_and(std::cmp::Ordering::is_ge)
     }
 }
 
@@ -106,7 +108,9 @@ impl Alarm {
         if rearmed {
             *self = Alarm::Armed;
         }
-        let below = gauge.compare(threshold, 100).is_some_and(std::cmp::Ordering::is_lt);
+        let below = gauge
+            .compare(threshold, 100)
+            .is_some_and(std::cmp::Ordering::is_lt);
         let goes_off = *self == Alarm::Armed && below;
         if goes_off {
             *self = Alarm::Told(now);
@@ -121,17 +125,27 @@ mod tests {
 
     fn gauge(available: &str, burn: &str) -> Gauge {
         let money = |text| Money::parse(text).expect("money");
-        Gauge { available: money(available), burn: money(burn), last_grant: Some(money("100")) }
+        Gauge {
+            available: money(available),
+            burn: money(burn),
+            last_grant: Some(money("100")),
+        }
     }
 
     fn threshold(kind: ThresholdKind, value: &str) -> Threshold {
-        Threshold { kind, value: Money::parse(value).expect("money") }
+        Threshold {
+            kind,
+            value: Money::parse(value).expect("money"),
+        }
     }
 
     #[test]
     fn an_amount_alarm_goes_off_once_and_again_after_ten_percent_more() {
         let at = Moment::EARLIEST;
-        for (kind, value) in [(ThresholdKind::Amount, "20"), (ThresholdKind::Percent, "20")] {
+        for (kind, value) in [
+            (ThresholdKind::Amount, "20"),
+            (ThresholdKind::Percent, "20"),
+        ] {
             let limit = threshold(kind, value);
             let mut alarm = Alarm::added(limit, &gauge("20", "0"));
             let steps = [

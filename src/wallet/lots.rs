@@ -56,7 +56,12 @@ impl Lot {
         let notices = u8::try_from(notices).expect("two notices at most");
         Lot {
             identity: Arc::new(identity),
-            state: LotState { remaining, notices, expired: false, forfeits: 0 },
+            state: LotState {
+                remaining,
+                notices,
+                expired: false,
+                forfeits: 0,
+            },
         }
     }
 
@@ -101,7 +106,9 @@ impl Lots {
     pub fn insert(&mut self, lot: Lot) {
         assert!(lot.state.remaining.is_positive(), "a lot holds something");
         self.total += lot.state.remaining;
-        let place = self.lots.partition_point(|other| other.order() <= lot.order());
+        let place = self
+            .lots
+            .partition_point(|other| other.order() <= lot.order());
         self.lots.insert(place, lot);
     }
 
@@ -116,7 +123,10 @@ impl Lots {
             let taken = rest.min(lot.state.remaining);
             lot.state.remaining -= taken;
             rest -= taken;
-            uses.push(LotUse { lot_id: lot.identity.id.clone(), amount: taken });
+            uses.push(LotUse {
+                lot_id: lot.identity.id.clone(),
+                amount: taken,
+            });
             empty += usize::from(lot.state.remaining.is_zero());
         }
         self.lots.drain(..empty);
@@ -126,16 +136,24 @@ impl Lots {
 
     /// Gives `amount` back to the lot next in use; false if there is none.
     pub fn give_back(&mut self, amount: Money, uses: &mut Vec<LotUse>) -> bool {
-        let Some(lot) = self.lots.first_mut() else { return false };
+        let Some(lot) = self.lots.first_mut() else {
+            return false;
+        };
         lot.state.remaining += amount;
         self.total += amount;
-        uses.push(LotUse { lot_id: lot.identity.id.clone(), amount: -amount });
+        uses.push(LotUse {
+            lot_id: lot.identity.id.clone(),
+            amount: -amount,
+        });
         true
     }
 
     /// The state of the lot with this id.
     pub fn state_mut(&mut self, id: &str) -> Option<&mut LotState> {
-        self.lots.iter_mut().find(|lot| &*lot.identity.id == id).map(|lot| &mut lot.state)
+        self.lots
+            .iter_mut()
+            .find(|lot| &*lot.identity.id == id)
+            .map(|lot| &mut lot.state)
     }
 
     /// Takes `amount` from the first expired lot and counts the forfeit.
@@ -146,7 +164,10 @@ impl Lots {
         let place = place.expect("a forfeit has an expired lot");
         let lot = &mut self.lots[place];
         lot.state.remaining -= amount;
-        assert!(!lot.state.remaining.is_negative(), "a forfeit takes what is there");
+        assert!(
+            !lot.state.remaining.is_negative(),
+            "a forfeit takes what is there"
+        );
         lot.state.forfeits += 1;
         self.total -= amount;
         let result = (lot.identity.clone(), lot.state.forfeits);
@@ -170,7 +191,10 @@ impl Lots {
         }
         let pairs = identities.into_iter().zip(states);
         let lots: SmallVec<[Lot; 1]> = pairs
-            .map(|(identity, state)| Lot { identity: Arc::new(identity), state: *state })
+            .map(|(identity, state)| Lot {
+                identity: Arc::new(identity),
+                state: *state,
+            })
             .collect();
         let total = lots.iter().map(|lot| lot.state.remaining).sum();
         Some(Lots { lots, total })
@@ -200,7 +224,10 @@ mod tests {
         lots.insert(lot("old", 5, 1, 200));
         let mut uses = Vec::new();
         let rest = lots.take(Money::from_micros(12), &mut uses);
-        let names: Vec<_> = uses.iter().map(|u| (&*u.lot_id, u.amount.micros())).collect();
+        let names: Vec<_> = uses
+            .iter()
+            .map(|u| (&*u.lot_id, u.amount.micros()))
+            .collect();
         assert_eq!(names, [("old", 5), ("young", 5), ("late", 2)]);
         assert_eq!((rest, lots.total()), (Money::ZERO, Money::from_micros(3)));
     }
@@ -209,7 +236,10 @@ mod tests {
     fn what_no_lot_can_give_is_returned() {
         let mut lots = Lots::default();
         lots.insert(lot("a", 5, 1, 300));
-        assert_eq!(lots.take(Money::from_micros(8), &mut Vec::new()), Money::from_micros(3));
+        assert_eq!(
+            lots.take(Money::from_micros(8), &mut Vec::new()),
+            Money::from_micros(3)
+        );
         assert_eq!((lots.total(), lots.iter().count()), (Money::ZERO, 0));
         assert!(!lots.give_back(Money::from_micros(1), &mut Vec::new()));
     }
@@ -217,8 +247,14 @@ mod tests {
     #[test]
     fn notices_before_the_making_are_never_due() {
         let day = crate::domain::MILLIS_PER_DAY;
-        assert_eq!(lot("a", 1, 0, 40 * day).notice_due(), Some(Moment::from_millis(10 * day)));
-        assert_eq!(lot("a", 1, 0, 30 * day).notice_due(), Some(Moment::from_millis(23 * day)));
+        assert_eq!(
+            lot("a", 1, 0, 40 * day).notice_due(),
+            Some(Moment::from_millis(10 * day))
+        );
+        assert_eq!(
+            lot("a", 1, 0, 30 * day).notice_due(),
+            Some(Moment::from_millis(23 * day))
+        );
         assert_eq!(lot("a", 1, 0, 5 * day).notice_due(), None);
     }
 }

@@ -37,28 +37,39 @@ impl Pool {
     /// Minutes left of a month: `60 × licences − used − held`, at least zero.
     #[must_use]
     pub fn left(&self, month: i32, licenses: i32) -> i64 {
-        let taken = self.find(month).map_or(0, |m| i64::from(m.used) + i64::from(m.held));
+        let taken = self
+            .find(month)
+            .map_or(0, |m| i64::from(m.used) + i64::from(m.held));
         (MINUTES_PER_LICENSE * i64::from(licenses) - taken).max(0)
     }
 
     /// Minutes left of all months that are kept; higher than before means there is pool again.
     #[must_use]
     pub fn left_of_all(&self, licenses: i32) -> i64 {
-        self.months.iter().map(|m| self.left(m.month, licenses)).sum()
+        self.months
+            .iter()
+            .map(|m| self.left(m.month, licenses))
+            .sum()
     }
 
     /// Holds (or, negative, releases) minutes.
     pub fn hold(&mut self, month: i32, minutes: i32) {
         let entry = self.entry(month);
         entry.held += minutes;
-        assert!(entry.held >= 0, "no more pool minutes are released than held");
+        assert!(
+            entry.held >= 0,
+            "no more pool minutes are released than held"
+        );
     }
 
     /// Uses (or, negative, gives back) minutes.
     pub fn use_up(&mut self, month: i32, minutes: i32) {
         let entry = self.entry(month);
         entry.used += minutes;
-        assert!(entry.used >= 0, "no more pool minutes come back than were used");
+        assert!(
+            entry.used >= 0,
+            "no more pool minutes come back than were used"
+        );
     }
 
     /// Marks reached and not yet told, each once a month: by month, then low before exhausted.
@@ -89,8 +100,13 @@ impl Pool {
     fn entry(&mut self, month: i32) -> &mut MonthUse {
         let place = self.months.partition_point(|m| m.month < month);
         if self.months.get(place).is_none_or(|m| m.month != month) {
-            let fresh =
-                MonthUse { month, used: 0, held: 0, low_told: false, exhausted_told: false };
+            let fresh = MonthUse {
+                month,
+                used: 0,
+                held: 0,
+                low_told: false,
+                exhausted_told: false,
+            };
             self.months.insert(place, fresh);
             if self.months.len() > MONTHS_KEPT && place > 0 && self.months[0].held == 0 {
                 self.months.remove(0);
@@ -126,6 +142,9 @@ mod tests {
         for month in 0..10 {
             pool.use_up(month, 1);
         }
-        assert_eq!(pool.months.iter().map(|m| m.month).collect::<Vec<_>>(), [7, 8, 9]);
+        assert_eq!(
+            pool.months.iter().map(|m| m.month).collect::<Vec<_>>(),
+            [7, 8, 9]
+        );
     }
 }

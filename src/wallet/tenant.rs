@@ -104,7 +104,10 @@ impl Wallet {
             return false;
         }
         let id: Arc<str> = format!("refund/{}", record_id()).into();
-        uses.push(LotUse { lot_id: id.clone(), amount: -rest });
+        uses.push(LotUse {
+            lot_id: id.clone(),
+            amount: -rest,
+        });
         self.add_refund(id, rest, occurred_at, now);
         true
     }
@@ -124,25 +127,33 @@ impl Wallet {
     /// What an expired lot must give up now: what of the balance no hold needs.
     #[must_use]
     pub fn forfeitable(&self) -> Money {
-        let Some(lot) = self.lots.first_expired() else { return Money::ZERO };
-        lot.state.remaining.min((self.balance() - self.holds).at_least_zero())
+        let Some(lot) = self.lots.first_expired() else {
+            return Money::ZERO;
+        };
+        lot.state
+            .remaining
+            .min((self.balance() - self.holds).at_least_zero())
     }
 
     /// Debits plus holds of a UTC day.
     #[must_use]
     pub fn spent_on(&self, day: i32) -> Money {
-        self.spend.iter().find(|(d, _)| *d == day).map_or(Money::ZERO, |(_, spent)| *spent)
+        self.spend
+            .iter()
+            .find(|(d, _)| *d == day)
+            .map_or(Money::ZERO, |(_, spent)| *spent)
     }
 
     /// Adds to (or, negative, takes from) a UTC day's spend. Days before those kept are forgotten.
     pub fn add_spend(&mut self, day: i32, amount: Money) {
         let place = self.spend.partition_point(|(d, _)| *d < day);
+        let full = self.spend.len() >= SPEND_DAYS_KEPT;
         match self.spend.get_mut(place) {
             Some((d, spent)) if *d == day => *spent += amount,
-            _ if place == 0 && self.spend.len() >= SPEND_DAYS_KEPT => {}
+            _ if place == 0 && full => {}
             _ => {
                 self.spend.insert(place, (day, amount));
-                if self.spend.len() > SPEND_DAYS_KEPT {
+                if full {
                     self.spend.remove(0);
                 }
             }
@@ -165,9 +176,17 @@ impl Tenant {
     /// A tenant with an empty wallet.
     #[must_use]
     pub fn new(id: &str, config: Arc<TenantConfig>) -> Self {
-        let mut tenant = Tenant { id: id.into(), config, wallet: Wallet::default() };
+        let mut tenant = Tenant {
+            id: id.into(),
+            config,
+            wallet: Wallet::default(),
+        };
         let gauge = tenant.gauge();
-        let added = tenant.config.low_credit.iter().map(|limit| Alarm::added(*limit, &gauge));
+        let added = tenant
+            .config
+            .low_credit
+            .iter()
+            .map(|limit| Alarm::added(*limit, &gauge));
         tenant.wallet.alarms = added.collect();
         tenant
     }
@@ -197,8 +216,12 @@ impl Tenant {
     /// Takes a newer configuration. Alarms of thresholds that stay keep their latches.
     pub fn configure(&mut self, config: Arc<TenantConfig>) {
         let before = std::mem::replace(&mut self.config, config);
-        let mut old: Vec<_> =
-            before.low_credit.iter().copied().zip(self.wallet.alarms.iter().copied()).collect();
+        let mut old: Vec<_> = before
+            .low_credit
+            .iter()
+            .copied()
+            .zip(self.wallet.alarms.iter().copied())
+            .collect();
         let gauge = self.gauge();
         let alarms = self.config.low_credit.iter().map(|limit| {
             match old.iter().position(|(known, _)| known == limit) {

@@ -1,0 +1,403 @@
+//! The state as rows for the journal, and back.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::index::hash_of;
+use super::parking::{PARKING_MS, ParkedRow};
+use super::partition::{Account, Memory, Partition, PaymentRow};
+use super::rows::{Change, Part, RowError, RowKey, Rows, Table};
+use super::settings::Settings;
+use super::timers::TimerKind;
+use crate::calls::{Call, CallFixed, CallState, Packed};
+use crate::domain::{CallDescription, Moment, TenantConfig};
+use crate::wallet::{LotIdentity, LotState, Lots, Tenant, Wallet};
+
+const TABLES: [Table; 6] = [
+    Table::Partition,
+    Table::Tenant,
+    Table::Call,
+    Table::Closed,
+    Table::Payment,
+    Table::Parked,
+];
+
+impl Partition {
+    /// The rows that changed since the last call, each once; forgets them.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.memory.take_changes(Table::Partition, &mut changes);
+        self.accounts.take_changes(Table::Tenant, &mut changes);
+        self.calls.take_changes(Table::Call, &mut changes);
+        self.packed.take_changes(Table::Closed, &mut changes);
+        self.payments.take_changes(Table::Payment, &mut changes);
+        self.parked.take_changes(Table::Parked, &mut changes);
+        changes
+    }
+
+    /// Appends a part of a row that exists. Rows that never change in part have no moving part.
+    pub fn write_row(&self, key: RowKey, part: Part, out: &mut Vec<u8>) {
+        let slot = key.slot;
+        match (key.table, part) {
+            (Table::Partition, Part::Fixed) => {
+                let memory = self.memory.get(slot).expect("the row exists");
+                append(out, &(&memory.cards, memory.cleaned_day));
+            }
+            (Table::Partition, Part::Moving) => {
+                append(
+                    out,
+                    &self.memory.get(slot).expect("the row exists").last_applied,
+                );
+            }
+            (Table::Tenant, Part::Fixed) => {
+                let tenant = &self.accounts.get(slot).expect("the row exists").tenant;
+                let lots: Vec<_> = tenant
+                    .wallet
+                    .lots
+                    .iter()
+                    .map(|lot| &*lot.identity)
+                    .collect();
+                append(out, &(&tenant.id, &*tenant.config, lots));
+            }
+            (Table::Tenant, Part::Moving) => {
+                let wallet = &self
+                    .accounts
+                    .get(slot)
+                    .expect("the row exists")
+                    .tenant
+                    .wallet;
+                let lots: smallvec::SmallVec<[LotState; 2]> =
+                    wallet.lots.iter().map(|lot| lot.state).collect();
+                append(out, &(wallet, lots));
+            }
+            (Table::Call, Part::Fixed) => {
+                append(out, &*self.calls.get(slot).expect("the row exists").fixed);
+            }
+            (Table::Call, Part::Moving) => {
+                append(out, &self.calls.get(slot).expect("the row exists").state);
+            }
+            (Table::Closed, Part::Fixed) => {
+                append(out, self.packed.get(slot).expect("the row exists"))
+            }
+            (Table::Payment, Part::Fixed) => {
+                append(out, self.payments.get(slot).expect("the row exists"));
+            }
+            (Table::Parked, Part::Fixed) => {
+                append(out, self.parked.get(slot).expect("the row exists"))
+            }
+            (Table::Closed | Table::Payment | Table::Parked, Part::Moving) => {}
+        }
+    }
+
+    /// The first existing row after `after` in sweep order (table, then slot).
+    #[must_use]
+    pub fn next_row(&self, after: Option<RowKey>) -> Option<RowKey> {
+        TABLES.into_iter().find_map(|table| {
+            let from = match after {
+                Some(key) if key.table > table => return None,
+                Some(key) if key.table == table => key.slot.checked_add(1)?,
+                _ => 0,
+            };
+            let slot = match table {
+                Table::Partition => self.memory.next_slot(from),
+                Table::Tenant => self.accounts.next_slot(from),
+                Table::Call => self.calls.next_slot(from),
+                Table::Closed => self.packed.next_slot(from),
+                Table::Payment => self.payments.next_slot(from),
+                Table::Parked => self.parked.next_slot(from),
+            };
+            slot.map(|slot| RowKey { table, slot })
+        })
+    }
+
+    /// Begins to read a partition back.
+    #[must_use]
+    pub fn restore(number: i32, settings: Settings) -> Restoring {
+        Restoring {
+            number,
+            settings,
+            memory: Halves::new(Table::Partition),
+            tenants: Halves::new(Table::Tenant),
+            calls: Halves::new(Table::Call),
+            packed: Halves::new(Table::Closed),
+            payments: Halves::new(Table::Payment),
+            parked: Halves::new(Table::Parked),
+            shared: Shared::default(),
+        }
+    }
+}
+
+fn append(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    postcard::to_io(value, out).expect("a row always serializes");
+}
+
+fn read<T: DeserializeOwned>(key: RowKey, bytes: &[u8]) -> Result<T, RowError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok(_) => Err(key.error("bytes left over")),
+        Err(error) => Err(key.error(&error.to_string())),
+    }
+}
+
+impl RowKey {
+    fn error(self, what: &str) -> RowError {
+        RowError {
+            table: self.table,
+            slot: self.slot,
+            what: what.to_owned(),
+        }
+    }
+}
+
+/// Rows of a table whose parts come one by one.
+#[derive(Debug)]
+struct Halves<F, M> {
+    table: Table,
+    rows: Vec<(Option<F>, Option<M>)>,
+}
+
+/// No row of a partition has a higher slot; a higher one in a journal is damage.
+const MAX_SLOT: usize = 1 << 27;
+
+impl<F, M> Halves<F, M> {
+    fn new(table: Table) -> Self {
+        Halves {
+            table,
+            rows: Vec::new(),
+        }
+    }
+
+    fn at(&mut self, key: RowKey) -> Result<&mut (Option<F>, Option<M>), RowError> {
+        let slot = usize::try_from(key.slot).map_err(|_| key.error("slot out of range"))?;
+        if slot >= MAX_SLOT {
+            return Err(key.error("slot out of range"));
+        }
+        if slot >= self.rows.len() {
+            self.rows.resize_with(slot + 1, || (None, None));
+        }
+        Ok(&mut self.rows[slot])
+    }
+
+    fn remove(&mut self, key: RowKey) {
+        let slot = usize::try_from(key.slot).unwrap_or(usize::MAX);
+        if let Some(row) = self.rows.get_mut(slot) {
+            *row = (None, None);
+        }
+    }
+
+    /// Both parts of every row joined, slot by slot.
+    fn join<T>(
+        self,
+        mut make: impl FnMut(F, M) -> Result<T, String>,
+    ) -> Result<Vec<Option<T>>, RowError> {
+        let table = self.table;
+        let rows = self.rows.into_iter().enumerate().map(|(slot, row)| {
+            let key = RowKey {
+                table,
+                slot: u32::try_from(slot).expect("below the bound"),
+            };
+            match row {
+                (None, None) => Ok(None),
+                (Some(fixed), Some(moving)) => make(fixed, moving)
+                    .map(Some)
+                    .map_err(|what| key.error(&what)),
+                (Some(_), None) => Err(key.error("its moving part is missing")),
+                (None, Some(_)) => Err(key.error("its fixed part is missing")),
+            }
+        });
+        rows.collect()
+    }
+
+    /// Rows that have no moving part.
+    fn whole(self) -> Vec<Option<F>> {
+        self.rows.into_iter().map(|(fixed, _)| fixed).collect()
+    }
+}
+
+/// Values that many rows have in common.
+#[derive(Debug, Default)]
+struct Shared {
+    texts: HashSet<Arc<str>, foldhash::fast::FixedState>,
+    configs: HashMap<TenantConfig, Arc<TenantConfig>, foldhash::fast::FixedState>,
+}
+
+impl Shared {
+    fn text(&mut self, text: &mut Option<Arc<str>>) {
+        if let Some(text) = text {
+            *text = self.texts.get_or_insert_with(text, Clone::clone).clone();
+        }
+    }
+
+    fn description(&mut self, description: &mut Arc<CallDescription>) {
+        if let Some(description) = Arc::get_mut(description) {
+            self.text(&mut description.rate_card);
+            self.text(&mut description.prefix);
+            self.text(&mut description.destination);
+        }
+    }
+
+    fn config(&mut self, config: TenantConfig) -> Arc<TenantConfig> {
+        let made = || Arc::new(config.clone());
+        self.configs
+            .entry(config.clone())
+            .or_insert_with(made)
+            .clone()
+    }
+}
+
+type TenantFixed = (Arc<str>, Arc<TenantConfig>, Vec<LotIdentity>);
+
+/// A partition on its way back from the journal.
+#[derive(Debug)]
+pub struct Restoring {
+    number: i32,
+    settings: Settings,
+    memory: Halves<(Vec<(Arc<str>, i64)>, i32), i64>,
+    tenants: Halves<TenantFixed, (Wallet, Vec<LotState>)>,
+    calls: Halves<CallFixed, CallState>,
+    packed: Halves<Packed, ()>,
+    payments: Halves<PaymentRow, ()>,
+    parked: Halves<ParkedRow, ()>,
+    shared: Shared,
+}
+
+impl Restoring {
+    /// Takes a part of a row; the last one of each part wins.
+    pub fn put(&mut self, key: RowKey, part: Part, bytes: &[u8]) -> Result<(), RowError> {
+        match (key.table, part) {
+            (Table::Partition, Part::Fixed) => self.memory.at(key)?.0 = Some(read(key, bytes)?),
+            (Table::Partition, Part::Moving) => self.memory.at(key)?.1 = Some(read(key, bytes)?),
+            (Table::Tenant, Part::Fixed) => {
+                let (id, config, lots): (Arc<str>, TenantConfig, _) = read(key, bytes)?;
+                let config = self.shared.config(config);
+                self.tenants.at(key)?.0 = Some((id, config, lots));
+            }
+            (Table::Tenant, Part::Moving) => self.tenants.at(key)?.1 = Some(read(key, bytes)?),
+            (Table::Call, Part::Fixed) => {
+                let mut fixed: CallFixed = read(key, bytes)?;
+                self.shared.description(&mut fixed.leg.description);
+                self.calls.at(key)?.0 = Some(fixed);
+            }
+            (Table::Call, Part::Moving) => self.calls.at(key)?.1 = Some(read(key, bytes)?),
+            (Table::Closed, Part::Fixed) => self.packed.at(key)?.0 = Some(read(key, bytes)?),
+            (Table::Payment, Part::Fixed) => self.payments.at(key)?.0 = Some(read(key, bytes)?),
+            (Table::Parked, Part::Fixed) => self.parked.at(key)?.0 = Some(read(key, bytes)?),
+            (Table::Closed | Table::Payment | Table::Parked, Part::Moving) => {
+                if !bytes.is_empty() {
+                    return Err(key.error("it has no moving part"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a row's removal.
+    pub fn remove(&mut self, key: RowKey) {
+        match key.table {
+            Table::Partition => self.memory.remove(key),
+            Table::Tenant => self.tenants.remove(key),
+            Table::Call => self.calls.remove(key),
+            Table::Closed => self.packed.remove(key),
+            Table::Payment => self.payments.remove(key),
+            Table::Parked => self.parked.remove(key),
+        }
+    }
+
+    /// Every row must now have both parts. `time` and `next_offset` are the journal's.
+    pub fn finish(self, time: Moment, next_offset: i64) -> Result<Partition, RowError> {
+        let memory = self.memory.join(|(cards, cleaned_day), last_applied| {
+            Ok(Memory {
+                last_applied,
+                cards,
+                cleaned_day,
+            })
+        })?;
+        let memory = if memory.is_empty() {
+            let mut fresh = Rows::default();
+            fresh.insert(Memory {
+                last_applied: -1,
+                ..Memory::default()
+            });
+            fresh
+        } else {
+            Rows::restored(memory)
+        };
+        let mut partition = Partition::from_rows(self.number, self.settings, memory);
+        partition.time = time;
+        partition.next_offset = next_offset;
+        let accounts = self
+            .tenants
+            .join(|(id, config, identities), (mut wallet, states)| {
+                wallet.lots = Lots::from_parts(identities, &states)
+                    .ok_or_else(|| "its lots differ in number".to_owned())?;
+                Ok(Account::new(Tenant { id, config, wallet }))
+            })?;
+        partition.accounts = Rows::restored(accounts);
+        let calls = self
+            .calls
+            .join(|fixed, state| Ok(Call::from_parts(fixed, state)))?;
+        partition.calls = Rows::restored(calls);
+        partition.packed = Rows::restored(self.packed.whole());
+        partition.payments = Rows::restored(self.payments.whole());
+        partition.parked = Rows::restored(self.parked.whole());
+        partition.rebuild()?;
+        Ok(partition)
+    }
+}
+
+fn index<K: Hash + Eq, T>(
+    rows: &Rows<T>,
+    key: impl Fn(&T) -> K,
+) -> HashMap<K, u32, foldhash::fast::FixedState> {
+    rows.iter().map(|(slot, row)| (key(row), slot)).collect()
+}
+
+impl Partition {
+    /// Builds what is not written: indexes, timers and sums.
+    fn rebuild(&mut self) -> Result<(), RowError> {
+        for (slot, account) in self.accounts.iter() {
+            self.account_index
+                .insert(hash_of(0, &account.tenant.id), slot);
+        }
+        self.packed_index = index(&self.packed, |row| row.key);
+        self.payment_index = index(&self.payments, |row| row.key);
+        for (slot, row) in self.parked.iter() {
+            let key = (row.tenant, row.call_id.clone());
+            self.parked_index.entry(key).or_default().push(slot);
+            let due = row.parked_at.plus_millis(PARKING_MS);
+            self.timers.set(due, TimerKind::Parking, slot);
+        }
+        let slots: Vec<u32> = self.calls.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.count_restored(slot)?;
+        }
+        self.set_call_timers();
+        let tenants: Vec<u32> = self.accounts.iter().map(|(slot, _)| slot).collect();
+        for slot in tenants {
+            self.set_lot_timers(slot);
+        }
+        self.take_changes();
+        Ok(())
+    }
+
+    fn count_restored(&mut self, slot: u32) -> Result<(), RowError> {
+        let Some(call) = self.calls.moved(slot) else {
+            return Ok(());
+        };
+        self.call_index
+            .insert(hash_of(call.fixed.tenant + 1, call.id()), slot);
+        let key = RowKey {
+            table: Table::Call,
+            slot,
+        };
+        let account = self.accounts.moved(call.fixed.tenant);
+        let account = account.ok_or_else(|| key.error("its tenant is missing"))?;
+        let live = account.count(slot, call);
+        self.count_live(live);
+        Ok(())
+    }
+}

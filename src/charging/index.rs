@@ -1,0 +1,65 @@
+//! From ids to slots.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashTable};
+
+/// A hash map whose order never reaches an output.
+pub(super) type Map<K> = HashMap<K, u32, FixedState>;
+
+/// Slots found by a text and, for calls, the tenant they belong to.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    slots: HashTable<(u64, u32)>,
+}
+
+/// The hash under which an id of an owner is found.
+pub(super) fn hash_of(owner: u32, id: &str) -> u64 {
+    FixedState::with_seed(u64::from(owner) + 1).hash_one(id)
+}
+
+impl Index {
+    /// The slot under this hash that `is` the one looked for.
+    pub fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.slots
+            .find(hash, |(h, slot)| *h == hash && is(*slot))
+            .map(|(_, slot)| *slot)
+    }
+
+    /// Adds a slot.
+    pub fn insert(&mut self, hash: u64, slot: u32) {
+        self.slots.insert_unique(hash, (hash, slot), |(h, _)| *h);
+    }
+
+    /// Takes a slot out.
+    pub fn remove(&mut self, hash: u64, slot: u32) {
+        if let Ok(entry) = self.slots.find_entry(hash, |(_, s)| *s == slot) {
+            entry.remove();
+        }
+    }
+}
+
+/// 128 bits by which an id of a kind is remembered.
+pub(super) fn key_of(kind: u8, tenant_id: &str, id: &str) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[kind]);
+    hasher.update(
+        &u64::try_from(tenant_id.len())
+            .unwrap_or(u64::MAX)
+            .to_le_bytes(),
+    );
+    hasher.update(tenant_id.as_bytes());
+    hasher.update(id.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    u128::from_le_bytes(bytes)
+}
+
+/// 64 bits by which content is compared.
+pub(super) fn content_of(content: &impl serde::Serialize) -> u64 {
+    let bytes = postcard::to_stdvec(content).expect("an event's fields always serialize");
+    let mut head = [0; 8];
+    head.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..8]);
+    u64::from_le_bytes(head)
+}
