@@ -499,10 +499,10 @@ impl Call {
     pub fn fall_silent(&mut self, tenant: &mut Tenant, on: &Occasion<'_>, out: &mut Outcome) {
         let connected_s = i32::try_from(self.state.proved * 60).expect("seconds fit into 32 bits");
         let obeyed = self.state.refusal.is_some() && self.state.proved == 0;
+        let total = self.price_to(connected_s, tenant, on);
         if obeyed {
             self.close_at(0, 0, Money::ZERO, Cause::Refused, tenant, on, out);
         } else {
-            let total = self.price_to(connected_s, tenant, on);
             let billed_s = self.fixed.leg.billed(connected_s);
             self.close_at(connected_s, billed_s, total, Cause::Stale, tenant, on, out);
         }

@@ -182,8 +182,8 @@ impl Partition {
             .is_some_and(|r| answers(r.number, Some(&failed.request_id)))
         {
             wallet.recharge = None;
+            turn.recharge_failed = true;
         }
-        turn.recharge_failed = true;
         turn
     }
 

@@ -24,7 +24,7 @@ pub enum Alarm {
     Unarmed,
     /// Goes off when available (runway) is below the threshold.
     Armed,
-    /// Went off; waits for 10 % above, a runway one also for an hour.
+    /// Went off; waits for credit to bring 10 % more, a runway one for 10 % more and an hour.
     Told(Moment),
 }
 
@@ -101,9 +101,8 @@ impl Alarm {
                 gauge.at_or_above(threshold, 110) && now >= at.plus_millis(RUNWAY_QUIET_MS)
             }
             (_, ThresholdKind::Runway) => true,
-            (_, _) if credit && gauge.at_or_above(threshold, 100) => true,
-            (Alarm::Told(_), _) => gauge.at_or_above(threshold, 110),
-            (Alarm::Unarmed, _) => false,
+            (Alarm::Told(_), _) => credit && gauge.at_or_above(threshold, 110),
+            (Alarm::Unarmed, _) => credit && gauge.at_or_above(threshold, 100),
         };
         if rearmed {
             *self = Alarm::Armed;
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_alarm_goes_off_once_and_again_after_ten_percent_more() {
+    fn an_amount_alarm_goes_off_once_until_credit_brings_ten_percent_more() {
         let at = Moment::EARLIEST;
         for (kind, value) in [
             (ThresholdKind::Amount, "20"),
@@ -149,16 +148,18 @@ mod tests {
             let limit = threshold(kind, value);
             let mut alarm = Alarm::added(limit, &gauge("20", "0"));
             let steps = [
-                ("20", false),
-                ("19.999999", true),
-                ("10", false),
-                ("21.999999", false),
-                ("19", false),
-                ("22", false),
-                ("19", true),
+                ("20", false, false),
+                ("19.999999", false, true),
+                ("10", false, false),
+                ("21.999999", true, false),
+                ("19", false, false),
+                ("22", false, false),
+                ("19", false, false),
+                ("22", true, false),
+                ("19", false, true),
             ];
-            for (available, expected) in steps {
-                let off = alarm.look(limit, &gauge(available, "0"), false, at);
+            for (available, credit, expected) in steps {
+                let off = alarm.look(limit, &gauge(available, "0"), credit, at);
                 assert_eq!(off, expected, "{kind:?} at {available}");
             }
         }
