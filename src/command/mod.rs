@@ -21,6 +21,8 @@ mod run;
 mod show;
 mod simulate;
 #[cfg(feature = "kafka")]
+mod skip;
+#[cfg(feature = "kafka")]
 mod topics;
 
 use std::ffi::OsString;
@@ -61,6 +63,8 @@ enum Command {
     Simulate(simulate::Arguments),
     Rates(rates::Arguments),
     #[cfg(feature = "kafka")]
+    Skip(skip::Arguments),
+    #[cfg(feature = "kafka")]
     Topics(topics::Arguments),
     #[cfg(feature = "kafka")]
     Publish(publish::Arguments),
@@ -75,6 +79,8 @@ impl Command {
             Command::Run(arguments) => arguments.run(),
             Command::Simulate(arguments) => arguments.run(),
             Command::Rates(arguments) => arguments.run(),
+            #[cfg(feature = "kafka")]
+            Command::Skip(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]
             Command::Topics(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]

@@ -43,7 +43,7 @@ impl Flow {
             let reason = StopReason::Broken { offset, what };
             return self.stop_lane(now, partition, reason, out);
         }
-        if self.outgoing.is_empty() {
+        if self.outgoing.is_empty() && self.sending == 0 {
             self.phase = Phase::Committing(ending);
             out.push(Command::Commit);
         } else {
@@ -57,7 +57,10 @@ impl Flow {
             outgoing.clear();
             self.outgoing = outgoing;
         }
-        if let Phase::Sending(ending) = &self.phase {
+        self.sending = self.sending.saturating_sub(1);
+        if self.sending == 0
+            && let Phase::Sending(ending) = &self.phase
+        {
             let positions = self.positions(ending);
             self.phase = Phase::PlacingOffsets(ending.clone());
             out.push(Command::SendOffsets(positions));
@@ -133,6 +136,7 @@ impl Flow {
         out: &mut Vec<Command>,
     ) {
         drop(outgoing);
+        self.sending = self.sending.saturating_sub(1);
         if !matches!(self.phase, Phase::Open { .. } | Phase::Sending(_)) {
             return;
         }
@@ -157,7 +161,6 @@ impl Flow {
         }
         let in_time = |since: u64| now.millis - since < self.settings.transaction_timeout;
         match (&self.phase, failure) {
-            (Phase::NoProducer { .. } | Phase::Idle, failure) => self.rebuild(now, failure, out),
             (Phase::PlacingOffsets(ending), Failure::Retriable(_)) if in_time(ending.since) => {
                 let positions = self.positions(ending);
                 out.push(Command::SendOffsets(positions));
@@ -168,14 +171,20 @@ impl Flow {
             (Phase::Aborting { since }, Failure::Retriable(_)) if in_time(*since) => {
                 out.push(Command::Abort);
             }
-            (Phase::PlacingOffsets(_), Failure::Retriable(why)) => self.abort(now, why, out),
-            (Phase::Aborting { .. }, failure) => self.rebuild(now, failure, out),
-            (_, Failure::Abortable(why)) => self.abort(now, why, out),
-            (_, Failure::StaleGeneration(why)) => {
+            (
+                Phase::Open { .. } | Phase::PlacingOffsets(_) | Phase::Committing(_),
+                Failure::Abortable(why),
+            )
+            | (Phase::PlacingOffsets(_), Failure::Retriable(why)) => self.abort(now, why, out),
+            (
+                Phase::Open { .. } | Phase::PlacingOffsets(_) | Phase::Committing(_),
+                Failure::StaleGeneration(why),
+            ) => {
                 self.abort(now, why, out);
                 self.held_until = Some(now.millis + self.settings.transaction_timeout);
             }
-            (_, failure) => self.rebuild(now, failure, out),
+            // What cannot be aborted, and a commit that stayed unknown: never reuse that producer.
+            (_, failure) => self.rebuild(now, &failure, out),
         }
     }
 
@@ -191,9 +200,9 @@ impl Flow {
     }
 
     /// The producer is of no use any more, or what became of its transaction is not known.
-    fn rebuild(&mut self, now: Now, failure: Failure, out: &mut Vec<Command>) {
+    fn rebuild(&mut self, now: Now, failure: &Failure, out: &mut Vec<Command>) {
         let wait = self.builds.next();
-        if let Failure::FencedProducer(why) = &failure
+        if let Failure::FencedProducer(why) = failure
             && self.builds.failures() > FENCES_AT_MOST
         {
             return self.exit(ExitReason::ProducerFenced(why.clone()), out);

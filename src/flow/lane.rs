@@ -256,7 +256,7 @@ impl Live {
     }
 }
 
-fn traceparent<'a>(raw: RawRef<'a>) -> Option<&'a [u8]> {
+fn traceparent(raw: RawRef<'_>) -> Option<&[u8]> {
     let header = raw.headers.iter().find(|(name, _)| *name == "traceparent");
     header.and_then(|(_, value)| *value)
 }

@@ -24,6 +24,8 @@ pub struct Flow {
     pub(super) phase: Phase,
     /// What the open transaction has not sent yet.
     pub(super) outgoing: Outgoing,
+    /// Sends whose answer is awaited.
+    pub(super) sending: usize,
     pub(super) facts: Facts,
     /// What the open transaction did.
     pub(super) counts: Counts,
@@ -75,6 +77,7 @@ impl Flow {
             lanes: BTreeMap::new(),
             phase: Phase::NoProducer { retry_at: Some(0) },
             outgoing: Outgoing::default(),
+            sending: 0,
             facts: Facts::default(),
             counts: Counts::default(),
             urgent: false,

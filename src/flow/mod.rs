@@ -15,6 +15,8 @@ mod outgoing;
 mod partitions;
 mod publish;
 mod takeover;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod work;
 

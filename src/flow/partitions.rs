@@ -97,7 +97,7 @@ impl Flow {
         match judge(partition, found, waited) {
             Verdict::Go(restored, warnings) => {
                 out.extend(warnings.into_iter().map(Command::Warn));
-                self.restored(Live::new(partition, restored), out);
+                self.restored(Live::new(partition, *restored), out);
             }
             Verdict::Wait => self.look_again(partition, since, now.millis + LOOK_AGAIN),
             Verdict::Stop(reason) => {

@@ -67,7 +67,7 @@ impl Press<'_> {
         self.counts.published[destination as usize] += 1;
         let encoder = self.encoder;
         self.outgoing.end(draft, destination, partition, |out| {
-            encoder.encode(record, out)
+            encoder.encode(record, out);
         });
     }
 

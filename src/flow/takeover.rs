@@ -92,7 +92,7 @@ impl fmt::Display for Warning {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Go on with it. A gap that was accepted is to be noted in the journal.
-    Go(Restored, Vec<Warning>),
+    Go(Box<Restored>, Vec<Warning>),
     /// Something is undecided: look again.
     Wait,
     /// It cannot go on.
@@ -166,7 +166,7 @@ fn bounded(
         return Verdict::Stop(StopReason::BeyondEnd { position, end });
     }
     if position >= start {
-        return Verdict::Go(restored, warnings);
+        return Verdict::Go(Box::new(restored), warnings);
     }
     if permit != Some(Permit::AcceptGap(position)) {
         return Verdict::Stop(StopReason::Gap { position, start });
@@ -178,5 +178,5 @@ fn bounded(
         from: position,
         to: start,
     });
-    Verdict::Go(restored, warnings)
+    Verdict::Go(Box::new(restored), warnings)
 }

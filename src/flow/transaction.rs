@@ -55,7 +55,7 @@ impl Backoff {
     }
 
     /// Failures in a row.
-    pub(super) fn failures(&self) -> u32 {
+    pub(super) fn failures(self) -> u32 {
         self.failures
     }
 

@@ -62,6 +62,7 @@ impl Flow {
     /// Hands over what has come together.
     pub(super) fn send(&mut self, out: &mut Vec<Command>) {
         if !self.outgoing.is_empty() {
+            self.sending += 1;
             out.push(Command::Send(std::mem::take(&mut self.outgoing)));
         }
     }

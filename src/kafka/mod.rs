@@ -19,6 +19,7 @@ mod worker_batch;
 mod worker_cards;
 mod worker_group;
 mod worker_news;
+mod worker_permits;
 mod worker_side;
 
 pub use admin::Admin;
@@ -40,4 +41,4 @@ pub use worker::{Clock, WorkerSettings};
 pub use worker_cards::{CardFollower, CardShelf};
 pub use worker_group::run_workers;
 pub use worker_news::{News, Observer};
-pub use worker_side::{permit_metadata, skip_group};
+pub use worker_permits::{give_permit, skip_group};

@@ -14,9 +14,10 @@ use super::error::Error;
 use super::reader::{Isolation, Read, Start, TopicReader};
 use super::worker::{Clock, WorkerSettings};
 use super::worker_news::{News, Observer};
+use super::worker_permits::{permit, skip_group};
 use crate::charging;
 use crate::flow::{CommittedOffset, EndOfPartition, Found, Permit};
-use crate::journal::{Genesis, JournalSettings, PositionMark, Restorer};
+use crate::journal::{Genesis, JournalError, JournalSettings, PositionMark, Restored, Restorer};
 
 /// How long each question to Kafka may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,33 +106,6 @@ fn open(
     TopicReader::open(&settings.connection, topic, isolation, group, TIMEOUT)
 }
 
-/// The group whose offsets are operators' permissions (docs/adr/0003).
-#[must_use]
-pub fn skip_group(group: &str) -> String {
-    format!("{group}.skip")
-}
-
-/// The metadata of a permission's offset.
-#[must_use]
-pub fn permit_metadata(permit: Permit) -> &'static str {
-    match permit {
-        Permit::SkipRecord(_) => "record",
-        Permit::AcceptGap(_) => "gap",
-    }
-}
-
-fn permit(reader: &TopicReader, partition: i32) -> Result<Option<Permit>, Error> {
-    let topic = reader.topic().to_owned();
-    let committed = reader.committed(&topic, partition, TIMEOUT)?;
-    Ok(
-        committed.and_then(|committed| match committed.metadata.as_slice() {
-            b"record" => Some(Permit::SkipRecord(committed.next_offset)),
-            b"gap" => Some(Permit::AcceptGap(committed.next_offset)),
-            _ => None,
-        }),
-    )
-}
-
 fn answer_ends(events: &TopicReader, clock: &Clock, questions: &Receiver<(i32, Sender<Answer>)>) {
     for (partition, worker) in questions {
         // Before the question is sent: only what the clock showed then is known to be the end.
@@ -154,7 +128,7 @@ fn answer_ends(events: &TopicReader, clock: &Clock, questions: &Receiver<(i32, S
 
 fn answer_permits(permitted: &TopicReader, questions: &Receiver<(i32, Sender<Answer>)>) {
     for (partition, worker) in questions {
-        match permit(permitted, partition) {
+        match permit(permitted, partition, TIMEOUT) {
             Ok(Some(permit)) => {
                 let _ = worker.send(Answer::Permitted(partition, permit));
             }
@@ -236,7 +210,7 @@ impl Archive {
                     .and_then(PositionMark::parse),
             });
         let input = self.events.watermarks(partition, TIMEOUT)?;
-        let permit = permit(&self.permits, partition)?;
+        let permit = permit(&self.permits, partition, TIMEOUT)?;
         let everything = self.undecided.watermarks(partition, TIMEOUT)?;
         let mark = committed.and_then(|committed| committed.mark);
         let (journal, stable_end, bytes) = loop {
@@ -265,14 +239,7 @@ impl Archive {
         &mut self,
         partition: i32,
         mark: Option<PositionMark>,
-    ) -> Result<
-        (
-            Result<crate::journal::Restored, crate::journal::JournalError>,
-            i64,
-            u64,
-        ),
-        Error,
-    > {
+    ) -> Result<(Result<Restored, JournalError>, i64, u64), Error> {
         let bounds = self.journal.watermarks(partition, TIMEOUT)?;
         let mut restorer = Restorer::new(
             self.genesis.clone(),
@@ -300,12 +267,11 @@ impl Archive {
         partition: i32,
         restorer: &mut Restorer,
         bytes: &mut u64,
-    ) -> Result<Option<crate::journal::JournalError>, Error> {
+    ) -> Result<Option<JournalError>, Error> {
         let mut heard = Instant::now();
         loop {
             match self.journal.next(Duration::from_millis(100))? {
                 Read::End(ended) if ended == partition => return Ok(None),
-                Read::End(_) => {}
                 Read::Record(message) => {
                     heard = Instant::now();
                     let payload = message.payload().unwrap_or_default();
@@ -320,7 +286,7 @@ impl Archive {
                         seconds: TIMEOUT.as_secs(),
                     });
                 }
-                Read::Nothing => {}
+                Read::Nothing | Read::End(_) => {}
             }
         }
     }

@@ -8,3 +8,4 @@ mod commands;
 mod rates;
 mod support;
 mod topics;
+mod worker;

@@ -2,8 +2,10 @@
 
 mod cluster;
 mod deployment;
+mod running;
 mod wait;
 
 pub use cluster::{Cluster, Own};
 pub use deployment::Deployment;
+pub use running::Running;
 pub use wait::{WAIT, eventually};

@@ -1,0 +1,7 @@
+//! What a worker decides, as exact lists of commands.
+
+mod failures;
+mod poison;
+mod stage;
+mod takeovers;
+mod transactions;

@@ -1,0 +1,159 @@
+//! Workers inside the test's own process, for what only its hooks can bring about.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tollkeeper::charging::Settings;
+use tollkeeper::domain::Moment;
+use tollkeeper::flow::{ExitReason, FlowSettings};
+use tollkeeper::journal::{Genesis, JournalSettings};
+use tollkeeper::kafka::{
+    Admin, CardFollower, Clock, Error, News, Observer, WorkerSettings, run_workers,
+};
+
+use super::{Deployment, WAIT, eventually};
+
+/// Workers that run until they are stopped or dropped.
+pub struct Running {
+    stop: Arc<AtomicBool>,
+    news: Arc<Mutex<Vec<String>>>,
+    thread: Option<JoinHandle<Result<Vec<ExitReason>, Error>>>,
+}
+
+impl Running {
+    /// Starts one worker of this name on a deployment; `change` may turn its settings.
+    pub fn start(
+        deployment: &Deployment,
+        instance: &str,
+        change: impl FnOnce(&mut WorkerSettings),
+    ) -> Self {
+        let mut settings = settings(deployment, instance);
+        change(&mut settings);
+        let cards = CardFollower::read(&settings.connection, &settings.names.rate_cards)
+            .expect("the rate cards can be read");
+        let stop = Arc::new(AtomicBool::new(false));
+        let news = Arc::new(Mutex::new(Vec::new()));
+        let observer = observer(&news);
+        let stopping = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let shelf = Arc::clone(cards.shelf());
+            let following = cards.follow(Arc::clone(&stopping));
+            let clock: Clock = Arc::new(now);
+            let exits = run_workers(&settings, &shelf, &clock, &observer, &stopping);
+            stopping.store(true, Ordering::Relaxed);
+            following.join().expect("the follower ends");
+            exits
+        });
+        Running {
+            stop,
+            news,
+            thread: Some(thread),
+        }
+    }
+
+    /// Waits for news that begins with these words, and gives the line.
+    pub fn hears(&self, beginning: &str) -> String {
+        eventually(beginning, || {
+            assert!(
+                !self.thread.as_ref().is_some_and(JoinHandle::is_finished),
+                "the workers ended while waiting for `{beginning}`: {:?}",
+                self.news()
+            );
+            self.news()
+                .into_iter()
+                .find(|line| line.starts_with(beginning))
+        })
+    }
+
+    /// All news so far.
+    pub fn news(&self) -> Vec<String> {
+        self.news
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Stops them and says how they ended.
+    pub fn stop(mut self) -> Vec<ExitReason> {
+        self.stop.store(true, Ordering::Relaxed);
+        let thread = self.thread.take().expect("it is stopped once");
+        thread.join().expect("no panic").expect("workers that ran")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A test that fails has its own panic already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn settings(deployment: &Deployment, instance: &str) -> WorkerSettings {
+    let cluster = deployment.cluster();
+    let admin = Admin::new(&cluster.connection(), WAIT).expect("an admin client");
+    let names = cluster.topics();
+    let events = admin
+        .find(&names.events)
+        .expect("looked up")
+        .expect("the topics were created");
+    let genesis = Genesis {
+        cluster_id: admin.cluster_id().expect("a cluster has an id"),
+        input_topic_id: events.id,
+        partitions: events.partitions,
+    };
+    let mut flow = FlowSettings::new(&names.events, genesis.partitions);
+    flow.transaction_timeout = 5_000;
+    WorkerSettings {
+        connection: cluster.connection(),
+        group: cluster.name("group"),
+        instance: cluster.name(instance),
+        workers: 1,
+        session_timeout: Duration::from_secs(6),
+        transaction_timeout: Duration::from_millis(flow.transaction_timeout),
+        flow,
+        charging: Settings {
+            live_calls: 100_000,
+            silence_minutes: 10,
+            late_by_minutes: 120,
+        },
+        journal: JournalSettings::default(),
+        genesis,
+        trims: true,
+        leave: false,
+        names,
+    }
+}
+
+fn observer(news: &Arc<Mutex<Vec<String>>>) -> Observer {
+    let news = Arc::clone(news);
+    Arc::new(move |told: News<'_>| {
+        let line = match told {
+            // Told every second.
+            News::End(_) => return,
+            News::Committed { counts, .. } => format!("committed {}", counts.records()),
+            News::Stopped(partition, reason) => format!("stopped {partition}: {reason}"),
+            News::Warned(warning) => format!("warned: {warning}"),
+            News::JournalRead { partition, .. } => format!("read journal {partition}"),
+            other => format!("{other:?}"),
+        };
+        news.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line);
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the workers' clock is the brokers'"
+)]
+fn now() -> Moment {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock is past 1970");
+    Moment::from_millis(i64::try_from(since.as_millis()).expect("before the year 9000"))
+}
