@@ -15,6 +15,8 @@ pub mod journal;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod rates;
+#[cfg(test)]
+mod rooms;
 pub mod telemetry;
 pub mod view;
 pub mod wallet;

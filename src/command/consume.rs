@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::time::{Duration, Instant};
 
-use rdkafka::message::{BorrowedMessage, Message as _};
-
 use super::reach::{PATIENCE, schemas};
 use super::show::Show;
 use super::{ConfigFile, Failure};
-use crate::kafka::{Error, Isolation, Read, Start, TopicNames, TopicReader};
+use crate::kafka::{
+    BorrowedMessage, Error, Isolation, Message as _, Read, Start, TopicNames, TopicReader,
+};
 
 /// How often what has been printed is made visible while following.
 const LOOK: Duration = Duration::from_millis(200);

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-use rdkafka::message::{BorrowedMessage, Message as _};
 use serde_json::{Map, Value, json};
 
 use crate::codec::{RecordDecoder, SchemaSet};
 use crate::domain::Moment;
-use crate::kafka::headers_of;
+use crate::kafka::{BorrowedMessage, Message as _, headers_of};
 
 /// What the headers of a rejected record begin with.
 const ERRORS: &str = "tollkeeper.errors.";

@@ -3,14 +3,13 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use rdkafka::message::Message as _;
-
 use super::reach::PATIENCE;
 use super::{ConfigFile, Failure};
 use crate::config::Config;
 use crate::journal::{Chain, Genesis};
 use crate::kafka::{
-    Admin, Isolation, Start, TopicPlan, TopicReader, differences, found_journals, plan,
+    Admin, Isolation, Message as _, Start, TopicPlan, TopicReader, differences, found_journals,
+    plan,
 };
 
 /// Makes the topics and their journals, or says what is wrong with them.

@@ -37,6 +37,8 @@ pub use producer::{
 pub use publisher::Publisher;
 pub use reader::{Committed, Isolation, Read, Start, TopicReader, Watermarks, headers_of};
 pub use topics::{TopicFound, TopicNames, TopicPlan, TopicSettings, Wanted, differences, plan};
+// What a reader hands out.
+pub use rdkafka::message::{BorrowedMessage, Message};
 pub use worker::{Clock, WorkerSettings};
 pub use worker_cards::{CardFollower, CardShelf};
 pub use worker_group::run_workers;

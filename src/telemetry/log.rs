@@ -1,6 +1,6 @@
 //! The log: lines for people or JSON for collectors, on standard error.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -28,7 +28,13 @@ pub enum LogFormat {
 pub fn start_log(settings: LogSettings) {
     let registry = tracing_subscriber::registry().with(settings.filter);
     match settings.format {
-        LogFormat::Text => registry.with(fmt::layer().with_writer(io::stderr)).init(),
+        LogFormat::Text => registry
+            .with(
+                fmt::layer()
+                    .with_ansi(io::stderr().is_terminal())
+                    .with_writer(io::stderr),
+            )
+            .init(),
         LogFormat::Json => registry
             .with(
                 fmt::layer()
