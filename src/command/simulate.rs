@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Failure;
 use crate::charging::{Facts, Partition, RawRef, Settings};
 use crate::codec::{parse_line, record_to_json};
-use crate::domain::{Currency, Moment, Rejected, RejectedRecord, Symbol};
+use crate::domain::{Currency, Moment, Record, Rejected, RejectedRecord, Symbol};
 use crate::rates::{RateCard, RateCards, parse_csv};
 
 /// Put a file of events through the charging core and print what would be published.
@@ -42,6 +42,9 @@ pub(super) struct Arguments {
     /// Let time run on to this moment after the last line, so that timers fire.
     #[arg(long, value_name = "MOMENT", value_parser = Moment::parse)]
     until: Option<Moment>,
+    /// Print the balance of each tenant that a line touched, too.
+    #[arg(long)]
+    balances: bool,
     /// The events.
     #[arg(value_name = "EVENTS.jsonl")]
     events: PathBuf,
@@ -65,6 +68,7 @@ impl Arguments {
             partition: Partition::new(0, Settings::default()),
             cards,
             facts: Facts::default(),
+            balances: self.balances,
             output,
         };
         for (offset, line) in (0..).zip(BufReader::new(file).split(b'\n')) {
@@ -73,6 +77,7 @@ impl Arguments {
         }
         if let Some(until) = self.until {
             simulation.advance(until)?;
+            simulation.print_balances()?;
         }
         simulation.output.flush()?;
         Ok(())
@@ -132,6 +137,7 @@ struct Simulation<W> {
     partition: Partition,
     cards: RateCards,
     facts: Facts,
+    balances: bool,
     output: W,
 }
 
@@ -159,7 +165,20 @@ impl<W: Write> Simulation<W> {
         };
         self.partition
             .apply(raw, parsed.event, &self.cards, &mut self.facts);
-        self.print(offset)
+        self.print(offset)?;
+        self.print_balances()
+    }
+
+    fn print_balances(&mut self) -> io::Result<()> {
+        if self.balances {
+            for balance in self.partition.changed_balances() {
+                let record = Record::TenantBalance(Box::new(balance));
+                writeln!(self.output, "{}", record_to_json(&record, SOURCE_TOPIC))?;
+            }
+        }
+        // There is no journal to tell.
+        self.partition.take_changes();
+        Ok(())
     }
 
     /// Lets partition time go on, and timers fire.
