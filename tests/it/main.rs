@@ -5,6 +5,7 @@
 mod brokers;
 mod clients;
 mod commands;
+mod crashes;
 mod rates;
 mod support;
 mod topics;

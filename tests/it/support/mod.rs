@@ -2,10 +2,14 @@
 
 mod cluster;
 mod deployment;
+mod load;
+mod process;
 mod running;
 mod wait;
 
 pub use cluster::{Cluster, Own};
 pub use deployment::Deployment;
+pub use load::Load;
+pub use process::Process;
 pub use running::Running;
 pub use wait::{WAIT, eventually};

@@ -3,16 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tollkeeper::charging::Settings;
-use tollkeeper::domain::Moment;
 use tollkeeper::flow::{ExitReason, FlowSettings};
 use tollkeeper::journal::{Genesis, JournalSettings};
 use tollkeeper::kafka::{
     Admin, CardFollower, Clock, Error, News, Observer, WorkerSettings, run_workers,
 };
 
+use super::load::now;
 use super::{Deployment, WAIT, eventually};
 
 /// Workers that run until they are stopped or dropped.
@@ -145,15 +145,4 @@ fn observer(news: &Arc<Mutex<Vec<String>>>) -> Observer {
             .unwrap_or_else(PoisonError::into_inner)
             .push(line);
     })
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the workers' clock is the brokers'"
-)]
-fn now() -> Moment {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("the clock is past 1970");
-    Moment::from_millis(i64::try_from(since.as_millis()).expect("before the year 9000"))
 }

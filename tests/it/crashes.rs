@@ -1,0 +1,107 @@
+//! Processes killed, paused and stopped under load: every call is charged once all the same.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Cluster, Deployment, Load, Own, Process, eventually};
+
+const LOAD: Load = Load {
+    tenants: 40,
+    calls: 50,
+};
+
+fn deployed(cluster: Cluster) -> Deployment {
+    let deployment = Deployment::of(cluster, 4, "");
+    deployment.done("topics create");
+    LOAD.prepare(&deployment);
+    deployment
+}
+
+/// Some usage beyond `before` is committed.
+fn usage_beyond(deployment: &Deployment, before: usize) -> usize {
+    eventually("more usage", || {
+        let count = deployment.consume("rated_usage").len();
+        (count > before).then_some(count)
+    })
+}
+
+#[test]
+fn a_killed_worker_that_comes_back_loses_and_repeats_nothing() {
+    let deployment = deployed(Cluster::shared());
+    let mut worker = Process::start(&deployment, "a");
+    worker.says("partition at work");
+    for round in 0..4 {
+        thread::scope(|scope| {
+            let publishing = scope.spawn(|| LOAD.publish(&deployment, round * LOAD.calls));
+            usage_beyond(&deployment, deployment.consume("rated_usage").len());
+            worker.kill();
+            worker = Process::start(&deployment, "a");
+            publishing.join().expect("published");
+        });
+    }
+    LOAD.balances(&deployment, 4 * LOAD.calls);
+    worker.signal("TERM");
+    let asked = Instant::now();
+    assert_eq!(worker.ends().code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn two_instances_share_the_partitions_and_one_takes_over_from_the_other() {
+    let deployment = deployed(Cluster::shared());
+    let mut first = Process::start(&deployment, "a");
+    first.says("partition at work");
+    let mut second = Process::start(&deployment, "b");
+    second.says("partition at work");
+    LOAD.publish(&deployment, 0);
+    LOAD.balances(&deployment, LOAD.calls);
+    first.kill();
+    LOAD.publish(&deployment, LOAD.calls);
+    LOAD.balances(&deployment, 2 * LOAD.calls);
+}
+
+#[test]
+fn a_zombie_that_wakes_after_its_session_writes_nothing() {
+    let deployment = deployed(Cluster::shared());
+    let mut zombie = Process::start(&deployment, "a");
+    zombie.says("partition at work");
+    LOAD.publish(&deployment, 0);
+    usage_beyond(&deployment, 0);
+    zombie.signal("STOP");
+    let mut heir = Process::start(&deployment, "b");
+    heir.says("partition at work");
+    LOAD.publish(&deployment, LOAD.calls);
+    zombie.signal("CONT");
+    LOAD.balances(&deployment, 2 * LOAD.calls);
+    // Both live on, and share what comes.
+    LOAD.publish(&deployment, 2 * LOAD.calls);
+    LOAD.balances(&deployment, 3 * LOAD.calls);
+}
+
+#[test]
+fn a_broker_that_is_killed_and_comes_back_costs_time_only() {
+    let own = Own::start(1);
+    let deployment = deployed(own.cluster());
+    let mut worker = Process::start(&deployment, "a");
+    worker.says("partition at work");
+    LOAD.publish(&deployment, 0);
+    usage_beyond(&deployment, 0);
+    own.kill(1);
+    own.restart(1);
+    LOAD.publish(&deployment, LOAD.calls);
+    LOAD.balances(&deployment, 2 * LOAD.calls);
+}
+
+#[test]
+fn a_second_process_of_the_same_name_ends_the_first() {
+    let deployment = deployed(Cluster::shared());
+    let mut first = Process::start(&deployment, "a");
+    first.says("partition at work");
+    let mut second = Process::start(&deployment, "a");
+    assert_eq!(first.ends().code(), Some(3));
+    assert!(first.log().contains("another process"), "{}", first.log());
+    LOAD.publish(&deployment, 0);
+    LOAD.balances(&deployment, LOAD.calls);
+    second.signal("TERM");
+    assert_eq!(second.ends().code(), Some(0));
+}

@@ -1,0 +1,88 @@
+//! `tollkeeper run` as a process that can be killed, paused and stopped.
+
+use std::fs::File;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::{Deployment, eventually};
+
+/// A running process; killed when dropped.
+pub struct Process {
+    child: Child,
+    log: String,
+}
+
+impl Process {
+    /// Starts `tollkeeper run` as this instance.
+    pub fn start(deployment: &Deployment, instance: &str) -> Self {
+        let log = deployment.file(&format!("{instance}.log"), "");
+        let file = File::options()
+            .append(true)
+            .open(&log)
+            .expect("the log can be written");
+        let child = deployment
+            .command("run")
+            .env(
+                "TOLLKEEPER_WORKER__INSTANCE",
+                deployment.cluster().name(instance),
+            )
+            .env("TOLLKEEPER_HTTP__LISTEN", "")
+            .env("TOLLKEEPER_WORKER__SESSION_TIMEOUT_MS", "6000")
+            .env("TOLLKEEPER_WORKER__TRANSACTION_TIMEOUT_MS", "5000")
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .expect("the program can be started");
+        Process { child, log }
+    }
+
+    /// Waits until its log has a line with these words.
+    pub fn says(&mut self, words: &str) {
+        eventually(words, || {
+            let said = std::fs::read_to_string(&self.log).expect("the log can be read");
+            let ended = self.child.try_wait().expect("asked");
+            assert!(
+                ended.is_none(),
+                "ended with {ended:?} before `{words}`: {said}"
+            );
+            said.contains(words).then_some(())
+        });
+    }
+
+    /// All it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("the log can be read")
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+        self.child.wait().expect("it ends");
+    }
+
+    /// A signal by name: STOP, CONT, TERM.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .expect("kill can be run");
+        assert!(status.success());
+    }
+
+    /// Waits for its end.
+    pub fn ends(&mut self) -> ExitStatus {
+        eventually("the process to end", || {
+            self.child.try_wait().expect("asked")
+        })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}:\n{}", self.log, self.log());
+        }
+    }
+}
