@@ -214,7 +214,7 @@ impl Call {
         }
         let proved_until = self.fixed.leg.minute_start(minute + 1);
         let ignored = !self.fixed.leg.emergency
-            && (self.state.refusal.is_some()
+            && (self.state.phase == Phase::Refused
                 || self.state.cut.is_some_and(|cut| proved_until > cut.at));
         let cause = match (self.state.final_published, ignored) {
             (true, _) => Cause::Reopened,
