@@ -129,7 +129,7 @@ fn code(source: &SourceFile) -> String {
         .unwrap_or(text);
     let lines = text.lines();
     let code = lines.filter(|line| !line.trim_start().starts_with("//"));
-    code.map(|line| format!("{line}\n")).collect()
+    code.fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// Every `…::name` behind a path root such as `crate`.

@@ -114,16 +114,13 @@ fn make_good(
     out: &mut Outcome,
 ) {
     call.prove(minute, Cause::Tick, tenant, on, out);
-    let shortage = match refusal {
-        Some(reason) => {
-            out.credit_short |= reason == OrderReason::Credit;
-            call.state.refusal = Some(reason);
-            Some(reason)
-        }
-        None => {
-            let ahead = u32::try_from(tenant.config.hold_ahead_minutes).expect("1 to 60");
-            call.cover(minute + 1 + ahead, tenant, on, out)
-        }
+    let shortage = if let Some(reason) = refusal {
+        out.credit_short |= reason == OrderReason::Credit;
+        call.state.refusal = Some(reason);
+        Some(reason)
+    } else {
+        let ahead = u32::try_from(tenant.config.hold_ahead_minutes).expect("1 to 60");
+        call.cover(minute + 1 + ahead, tenant, on, out)
     };
     if let Some(reason) = shortage {
         let at = call.coverage().max(on.now);

@@ -14,6 +14,10 @@ use crate::wallet::Tenant;
 
 /// A call that ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one call"
+)]
 pub struct Packed {
     /// Slot of its tenant.
     pub tenant: u32,

@@ -184,7 +184,7 @@ pub(super) fn use_minutes(leg: &Leg, meter: &mut Meter, used: u32, tenant: &mut 
         moved += sign;
     }
     meter.pool_held_to = meter.pool_held_to.max(high);
-    if sign < 0 {
+    if used < before {
         meter.pool_held_to = used;
     }
     moved

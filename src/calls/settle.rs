@@ -137,11 +137,11 @@ pub(super) fn move_spend(
     }
     if from.0 > to.0 || (from.0 == to.0 && from.1 > to.1) {
         spread(leg, meter, to, from, &mut |day, amount| {
-            wallet.add_spend(day, -amount)
+            wallet.add_spend(day, -amount);
         });
     } else {
         spread(leg, meter, from, to, &mut |day, amount| {
-            wallet.add_spend(day, amount)
+            wallet.add_spend(day, amount);
         });
     }
 }

@@ -97,7 +97,7 @@ impl Partition {
             None => self.too_late(on.occurred_at)?,
         }
         let mut turn = self.turn_of(slot);
-        let parked = self.unpark(slot, &start.call_id);
+        let waiting = self.unpark(slot, &start.call_id);
         let full = self.live_calls >= self.settings.live_calls;
         let account = self.accounts.moved(slot).expect("the tenant was found");
         let tenant = (slot, &mut account.tenant);
@@ -106,15 +106,15 @@ impl Partition {
             numbers,
             content,
             tenant,
-            &parked,
+            &waiting,
             full,
             on,
             &mut turn.out,
         );
-        if parked.ends.is_empty() {
+        if waiting.ends.is_empty() {
             self.keep(call, slot, on);
         } else {
-            self.pack_with_ends(call, key, &start.call_id, &parked, slot, on, &mut turn);
+            self.pack_with_ends(call, key, &start.call_id, &waiting, slot, on, &mut turn);
         }
         Ok(turn)
     }
@@ -160,11 +160,11 @@ impl Partition {
         let account = self.accounts.moved(tenant).expect("the tenant was found");
         let first = parked.ends[0];
         call.end(first, &mut account.tenant, on, &mut turn.out);
-        let mut packed = Packed::new(call, key, first);
+        let mut ended = Packed::new(call, key, first);
         for later in &parked.ends[1..] {
-            packed.end(call_id, *later, &mut account.tenant, on, &mut turn.out);
+            ended.end(call_id, *later, &mut account.tenant, on, &mut turn.out);
         }
-        self.remember(packed);
+        self.remember(ended);
     }
 
     fn remember(&mut self, packed: Packed) {
@@ -334,12 +334,11 @@ impl Partition {
     /// Sets the timers of every call and ended call anew, after a restore.
     pub(super) fn set_call_timers(&mut self) {
         for (slot, call) in self.calls.iter() {
-            match call.silence_due(self.settings.silence_minutes) {
-                Some(due) => self.timers.set(due, TimerKind::Silence, slot),
-                None => {
-                    let due = self.forget_at(call.state.closed_at);
-                    self.timers.set(due, TimerKind::ForgetCall, slot);
-                }
+            if let Some(due) = call.silence_due(self.settings.silence_minutes) {
+                self.timers.set(due, TimerKind::Silence, slot);
+            } else {
+                let due = self.forget_at(call.state.closed_at);
+                self.timers.set(due, TimerKind::ForgetCall, slot);
             }
         }
         for (slot, packed) in self.packed.iter() {

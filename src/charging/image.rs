@@ -81,13 +81,13 @@ impl Partition {
                 append(out, &self.calls.get(slot).expect("the row exists").state);
             }
             (Table::Closed, Part::Fixed) => {
-                append(out, self.packed.get(slot).expect("the row exists"))
+                append(out, self.packed.get(slot).expect("the row exists"));
             }
             (Table::Payment, Part::Fixed) => {
                 append(out, self.payments.get(slot).expect("the row exists"));
             }
             (Table::Parked, Part::Fixed) => {
-                append(out, self.parked.get(slot).expect("the row exists"))
+                append(out, self.parked.get(slot).expect("the row exists"));
             }
             (Table::Closed | Table::Payment | Table::Parked, Part::Moving) => {}
         }
@@ -241,14 +241,16 @@ impl Shared {
     }
 
     fn config(&mut self, config: TenantConfig) -> Arc<TenantConfig> {
-        let made = || Arc::new(config.clone());
-        self.configs
-            .entry(config.clone())
-            .or_insert_with(made)
-            .clone()
+        if let Some(known) = self.configs.get(&config) {
+            return known.clone();
+        }
+        let shared = Arc::new(config.clone());
+        self.configs.insert(config, shared.clone());
+        shared
     }
 }
 
+type MemoryFixed = (Vec<(Arc<str>, i64)>, i32);
 type TenantFixed = (Arc<str>, Arc<TenantConfig>, Vec<LotIdentity>);
 
 /// A partition on its way back from the journal.
@@ -256,7 +258,7 @@ type TenantFixed = (Arc<str>, Arc<TenantConfig>, Vec<LotIdentity>);
 pub struct Restoring {
     number: i32,
     settings: Settings,
-    memory: Halves<(Vec<(Arc<str>, i64)>, i32), i64>,
+    memory: Halves<MemoryFixed, i64>,
     tenants: Halves<TenantFixed, (Wallet, Vec<LotState>)>,
     calls: Halves<CallFixed, CallState>,
     packed: Halves<Packed, ()>,

@@ -76,7 +76,7 @@ struct Row<T> {
 /// Rows of one table, each in a slot of its own for life.
 #[derive(Debug)]
 pub(super) struct Rows<T> {
-    rows: Vec<Option<Row<T>>>,
+    slots: Vec<Option<Row<T>>>,
     free: Vec<u32>,
     changed: Vec<u32>,
     len: usize,
@@ -85,7 +85,7 @@ pub(super) struct Rows<T> {
 impl<T> Default for Rows<T> {
     fn default() -> Self {
         Rows {
-            rows: Vec::new(),
+            slots: Vec::new(),
             free: Vec::new(),
             changed: Vec::new(),
             len: 0,
@@ -101,7 +101,7 @@ impl<T> Rows<T> {
 
     /// The row in this slot.
     pub fn get(&self, slot: u32) -> Option<&T> {
-        self.rows.get(place(slot))?.as_ref().map(|row| &row.value)
+        self.slots.get(place(slot))?.as_ref().map(|row| &row.value)
     }
 
     /// The row in this slot, to change its moving part.
@@ -115,7 +115,7 @@ impl<T> Rows<T> {
     }
 
     fn marked(&mut self, slot: u32, fixed: bool) -> Option<&mut T> {
-        let row = self.rows.get_mut(place(slot))?.as_mut()?;
+        let row = self.slots.get_mut(place(slot))?.as_mut()?;
         if row.mark == Mark::Clean {
             self.changed.push(slot);
             row.mark = Mark::Moved;
@@ -132,15 +132,12 @@ impl<T> Rows<T> {
             value,
             mark: Mark::Written,
         });
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.rows[place(slot)] = row;
-                slot
-            }
-            None => {
-                self.rows.push(row);
-                u32::try_from(self.rows.len() - 1).expect("fewer rows than 32 bits count")
-            }
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slots[place(slot)] = row;
+            slot
+        } else {
+            self.slots.push(row);
+            u32::try_from(self.slots.len() - 1).expect("fewer rows than 32 bits count")
         };
         self.changed.push(slot);
         self.len += 1;
@@ -149,7 +146,7 @@ impl<T> Rows<T> {
 
     /// Takes the row out of its slot.
     pub fn remove(&mut self, slot: u32) -> Option<T> {
-        let row = self.rows.get_mut(place(slot))?.take()?;
+        let row = self.slots.get_mut(place(slot))?.take()?;
         if row.mark == Mark::Clean {
             self.changed.push(slot);
         }
@@ -160,7 +157,7 @@ impl<T> Rows<T> {
 
     /// Slots and rows, in the order of slots.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.rows.iter().enumerate().filter_map(|(slot, row)| {
+        self.slots.iter().enumerate().filter_map(|(slot, row)| {
             let slot = u32::try_from(slot).expect("fewer rows than 32 bits count");
             row.as_ref().map(|row| (slot, &row.value))
         })
@@ -168,7 +165,7 @@ impl<T> Rows<T> {
 
     /// The first used slot at or after this one.
     pub fn next_slot(&self, from: u32) -> Option<u32> {
-        let rest = self.rows.get(place(from)..)?;
+        let rest = self.slots.get(place(from)..)?;
         let ahead = rest.iter().position(Option::is_some)?;
         u32::try_from(ahead).ok().map(|ahead| from + ahead)
     }
@@ -184,7 +181,7 @@ impl<T> Rows<T> {
         self.changed.dedup();
         for slot in self.changed.drain(..) {
             let key = RowKey { table, slot };
-            changes.push(match &mut self.rows[place(slot)] {
+            changes.push(match &mut self.slots[place(slot)] {
                 None => Change::Removed(key),
                 Some(row) => match std::mem::replace(&mut row.mark, Mark::Clean) {
                     Mark::Written => Change::Written(key),
@@ -204,7 +201,7 @@ impl<T> Rows<T> {
                 rows.free
                     .push(u32::try_from(slot).expect("fewer rows than 32 bits count"));
             }
-            rows.rows.push(value.map(|value| Row {
+            rows.slots.push(value.map(|value| Row {
                 value,
                 mark: Mark::Clean,
             }));

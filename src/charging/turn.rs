@@ -14,6 +14,10 @@ pub(super) fn fault(reason: RejectReason, what: &str) -> Fault {
 
 /// What concluding an event needs to know of it.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one event"
+)]
 pub(super) struct Turn {
     pub slot: u32,
     pub available_before: Money,

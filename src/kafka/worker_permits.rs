@@ -36,12 +36,11 @@ pub fn give_permit(
     let mut config = connection.config("tollkeeper-skip");
     config.set("group.id", skip_group(group));
     config.set("enable.auto.commit", "false");
-    let consumer =
-        BaseConsumer::from_config_and_context(&config, Listening::default()).map_err(|error| {
-            Error::Configuration {
-                what: error.to_string(),
-            }
-        })?;
+    let consumer = BaseConsumer::from_config_and_context(&config, Listening).map_err(|error| {
+        Error::Configuration {
+            what: error.to_string(),
+        }
+    })?;
     let (offset, metadata) = match permit {
         Permit::SkipRecord(offset) => (offset, RECORD),
         Permit::AcceptGap(position) => (position, GAP),

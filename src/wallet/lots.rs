@@ -98,6 +98,7 @@ impl Lots {
     }
 
     /// In the order of use.
+    #[expect(clippy::iter_without_into_iter, reason = "lots are read by name")]
     pub fn iter(&self) -> std::slice::Iter<'_, Lot> {
         self.lots.iter()
     }
