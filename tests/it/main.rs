@@ -1,6 +1,6 @@
 //! Tests against a real Apache Kafka: `KAFKA_BOOTSTRAP` if it is set, else one that they start.
 #![cfg(feature = "kafka")]
-#![allow(missing_docs, clippy::disallowed_methods)]
+#![allow(missing_docs, clippy::disallowed_methods, clippy::print_stderr)]
 
 mod brokers;
 mod clients;

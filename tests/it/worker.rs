@@ -70,7 +70,7 @@ fn a_record_that_trips_an_assertion_is_skipped_by_an_operator() {
     let messages: Vec<_> = deployment
         .consume("rejected --envelope")
         .iter()
-        .map(|record| record.to_string())
+        .map(ToString::to_string)
         .collect();
     assert!(
         messages[1].contains("skipped by an operator"),
