@@ -160,7 +160,7 @@ fn pool_notices(tenant: &mut Tenant, out: &mut Outcome) {
 }
 
 fn alarm_notices(tenant: &mut Tenant, credit: bool, on: &Occasion<'_>, verdict: &mut Verdict) {
-    if tenant.in_arrears_mode() || tenant.config.low_credit.is_empty() {
+    if tenant.config.low_credit.is_empty() {
         return;
     }
     let gauge = tenant.gauge();

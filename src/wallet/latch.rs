@@ -43,6 +43,8 @@ pub struct Gauge {
     pub burn: Money,
     /// Amount of the last accepted grant.
     pub last_grant: Option<Money>,
+    /// In the arrears modes alarms are armed but never go off.
+    pub quiet: bool,
 }
 
 impl Gauge {
@@ -110,7 +112,7 @@ impl Alarm {
         let below = gauge
             .compare(threshold, 100)
             .is_some_and(std::cmp::Ordering::is_lt);
-        let goes_off = *self == Alarm::Armed && below;
+        let goes_off = *self == Alarm::Armed && below && !gauge.quiet;
         if goes_off {
             *self = Alarm::Told(now);
         }
@@ -128,6 +130,7 @@ mod tests {
             available: money(available),
             burn: money(burn),
             last_grant: Some(money("100")),
+            quiet: false,
         }
     }
 

@@ -210,6 +210,7 @@ impl Tenant {
             available: self.available(),
             burn: self.wallet.burn,
             last_grant: self.wallet.last_grant,
+            quiet: self.in_arrears_mode(),
         }
     }
 
