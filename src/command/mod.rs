@@ -5,6 +5,8 @@
 mod config_file;
 #[cfg(feature = "kafka")]
 mod consume;
+#[cfg(feature = "kafka")]
+mod demo;
 mod failure;
 #[cfg(feature = "kafka")]
 mod lines;
@@ -59,6 +61,8 @@ struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     #[cfg(feature = "kafka")]
+    Demo(demo::Arguments),
+    #[cfg(feature = "kafka")]
     Run(run::Arguments),
     Simulate(simulate::Arguments),
     Rates(rates::Arguments),
@@ -75,6 +79,8 @@ enum Command {
 impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
+            #[cfg(feature = "kafka")]
+            Command::Demo(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]
             Command::Run(arguments) => arguments.run(),
             Command::Simulate(arguments) => arguments.run(),

@@ -77,7 +77,7 @@ impl Arguments {
 }
 
 /// The first signal stops the workers, the second one the process.
-fn stop_on_signals(stop: &Arc<AtomicBool>) -> std::io::Result<()> {
+pub(super) fn stop_on_signals(stop: &Arc<AtomicBool>) -> std::io::Result<()> {
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(stop))?;
         signal_hook::flag::register(signal, Arc::clone(stop))?;
@@ -87,7 +87,7 @@ fn stop_on_signals(stop: &Arc<AtomicBool>) -> std::io::Result<()> {
 
 /// The reader's clock: what brokers stamp their records with, too.
 #[expect(clippy::disallowed_methods, reason = "this is where the time comes in")]
-fn wall_clock() -> Moment {
+pub(super) fn wall_clock() -> Moment {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or(Duration::ZERO);
