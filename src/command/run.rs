@@ -140,6 +140,7 @@ fn worker_settings(
         commit_interval: millis(worker.commit_interval),
         transaction_timeout: millis(worker.transaction_timeout),
         timers_per_transaction: worker.timers_per_transaction,
+        balances: config.topics.balances,
         ..FlowSettings::new(&config.names.events, genesis.partitions)
     };
     WorkerSettings {

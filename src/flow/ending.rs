@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::lane::Lane;
 use super::partitions::restoring;
+use super::publish::Press;
 use super::transaction::{Ending, Phase};
 use super::{
     Command, ExitReason, Failure, Flow, InputPosition, Now, Outgoing, StopReason, Warning,
@@ -31,8 +32,18 @@ impl Flow {
             if !live.touched {
                 continue;
             }
-            let outgoing = &mut self.outgoing;
-            match catch_unwind(AssertUnwindSafe(|| live.write_journal(1, outgoing))) {
+            let mut press = Press {
+                settings: &self.settings,
+                encoder: &self.encoder,
+                outgoing: &mut self.outgoing,
+                counts: &mut self.counts,
+                urgent: &mut self.urgent,
+            };
+            let written = catch_unwind(AssertUnwindSafe(|| {
+                live.publish_balances(&mut press);
+                live.write_journal(1, press.outgoing)
+            }));
+            match written {
                 Ok((mark, bytes)) => ending.lanes.push((live.number, mark, bytes)),
                 Err(_) => broken = Some((live.number, live.state.next_offset())),
             }

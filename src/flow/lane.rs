@@ -225,6 +225,15 @@ impl Live {
         Fate::Skipped
     }
 
+    /// The balance of each tenant that this transaction changed, where they are wanted.
+    pub(super) fn publish_balances(&self, press: &mut Press<'_>) {
+        if press.settings.balances {
+            for balance in self.state.changed_balances() {
+                press.balance(self.number, balance);
+            }
+        }
+    }
+
     /// Writes the journal's record of this transaction; `ticket` is for its first message.
     pub(super) fn write_journal(
         &mut self,

@@ -53,6 +53,8 @@ pub struct FlowSettings {
     pub bytes_per_transaction: usize,
     /// The largest record that goes out: key, value and headers.
     pub record_bytes: usize,
+    /// Whether the balance of each tenant that a transaction changed goes out with it.
+    pub balances: bool,
     /// A test's hook: the event with this id trips an assertion. No configuration sets it.
     pub trip_on_event: Option<String>,
 }
@@ -72,6 +74,7 @@ impl FlowSettings {
             records_per_transaction: 50_000,
             bytes_per_transaction: 32 * 1024 * 1024,
             record_bytes: 1_000_000,
+            balances: false,
             trip_on_event: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::charging::{Facts, RawRef};
 use crate::codec::{RecordEncoder, key_of, rejection_headers, topic_of};
-use crate::domain::{NoticeKind, Record, Rejected, RejectedRecord};
+use crate::domain::{NoticeKind, Record, Rejected, RejectedRecord, TenantBalance};
 
 use super::{Counts, Destination, FlowSettings, Outgoing};
 
@@ -69,6 +69,18 @@ impl Press<'_> {
         self.outgoing.end(draft, destination, partition, |out| {
             encoder.encode(record, out);
         });
+    }
+
+    /// The latest of a tenant: it sums a transaction up, so no single event is its cause.
+    pub(super) fn balance(&mut self, partition: i32, balance: TenantBalance) {
+        let record = Record::TenantBalance(Box::new(balance));
+        let draft = self.outgoing.begin(Some(key_of(&record)));
+        self.counts.published[Destination::Balances as usize] += 1;
+        let encoder = self.encoder;
+        self.outgoing
+            .end(draft, Destination::Balances, partition, |out| {
+                encoder.encode(&record, out);
+            });
     }
 
     fn rejected(&mut self, partition: i32, rejected: &Rejected, origin: Origin<'_>) {

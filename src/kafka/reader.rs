@@ -86,7 +86,22 @@ impl TopicReader {
         group: Option<&str>,
         timeout: Duration,
     ) -> Result<Self, Error> {
+        let wait = Duration::from_millis(100);
+        Self::open_asking(connection, topic, isolation, group, timeout, wait)
+    }
+
+    /// The same, whose fetches the broker answers after `wait` at most: the end of a partition shows
+    /// only when a fetch finds nothing.
+    pub(super) fn open_asking(
+        connection: &Connection,
+        topic: &str,
+        isolation: Isolation,
+        group: Option<&str>,
+        timeout: Duration,
+        wait: Duration,
+    ) -> Result<Self, Error> {
         let mut config = connection.config("tollkeeper-reader");
+        config.set("fetch.wait.max.ms", wait.as_millis().to_string());
         config.set("group.id", group.unwrap_or("tollkeeper-reader"));
         config.set(
             "isolation.level",
@@ -101,7 +116,6 @@ impl TopicReader {
             ("enable.auto.offset.store", "false"),
             ("enable.partition.eof", "true"),
             ("fetch.queue.backoff.ms", "10"),
-            ("fetch.wait.max.ms", "100"),
             ("queued.max.messages.kbytes", "32768"),
             ("fetch.message.max.bytes", "4194304"),
         ] {

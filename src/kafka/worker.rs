@@ -424,6 +424,8 @@ impl<'c> Worker<'c> {
             Destination::BalanceNotices => &names.balance_notices,
             Destination::CallControl => &names.call_control,
             Destination::Rejected => &names.rejected,
+            // Nothing goes there then, and an obliging broker would create it for being asked about it.
+            Destination::Balances if !self.settings.flow.balances => &names.state,
             Destination::Balances => &names.balances,
             Destination::State => &names.state,
         });

@@ -21,6 +21,8 @@ use crate::journal::{Genesis, JournalError, JournalSettings, PositionMark, Resto
 
 /// How long each question to Kafka may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the broker may keep a fetch of a journal that finds nothing: each restore ends with one.
+const RESTORE_WAIT: Duration = Duration::from_millis(5);
 /// Questions that may wait; a worker asks again what it could not ask.
 const QUEUE: usize = 1024;
 
@@ -174,7 +176,14 @@ impl Archive {
         let group = Some(settings.group.as_str());
         let skips = skip_group(&settings.group);
         Ok(Archive {
-            journal: open(settings, &names.state, Isolation::Committed, group)?,
+            journal: TopicReader::open_asking(
+                &settings.connection,
+                &names.state,
+                Isolation::Committed,
+                group,
+                TIMEOUT,
+                RESTORE_WAIT,
+            )?,
             undecided: open(settings, &names.state, Isolation::Uncommitted, None)?,
             events: open(settings, &names.events, Isolation::Uncommitted, None)?,
             permits: open(settings, &names.events, Isolation::Committed, Some(&skips))?,

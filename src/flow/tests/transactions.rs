@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::stage::{P, Stage, configured, junk, moment, stray_tick, unknown_start};
+use super::stage::{P, Stage, configured, event, junk, moment, stray_tick, unknown_start};
 use crate::flow::{Happened, LaneView};
 
 #[test]
@@ -268,4 +268,24 @@ fn the_journal_is_trimmed_once_a_committed_record_names_a_complete_round() {
         trims.extend(lines.lines().filter(|line| line.starts_with("trim")));
     }
     assert!(trims.starts_with("trim 0 before 2"), "{trims}");
+}
+
+#[test]
+fn balances_go_out_once_a_tenant_and_transaction_where_they_are_wanted() {
+    let mut stage = Stage::at_work(|settings| settings.balances = true);
+    let grant = |offset: i64| {
+        let fields =
+            format!(r#""payment_id":"p{offset}","amount":"5","currency":"EUR","kind":"PURCHASE""#);
+        event(offset, "CreditGranted", &fields)
+    };
+    expect![[r#"
+        Begin
+        send RatedUsage(e1) RatedUsage(e2)
+    "#]]
+    .assert_eq(&stage.poll(0, &[configured(0), grant(1), grant(2)]));
+    stage.sent();
+    expect![[r#"
+        send Balances State
+    "#]]
+    .assert_eq(&stage.pass(50).tell(Happened::Time));
 }
