@@ -10,7 +10,7 @@ use crate::kafka::{Isolation, TopicReader, give_permit};
 /// Lets a stopped partition go on: past one record, or past input that is lost.
 ///
 /// A record that trips an assertion stops its partition; `/readyz`, the log and the metric
-/// `tollkeeper_partition_stopped` name partition and offset. Skipping moves that record, as it came,
+/// `tollkeeper_partitions_stopped` name partition and offset. Skipping moves that record, as it came,
 /// to the rejected topic. The worker that owns the partition sees the permission within seconds,
 /// also after a restart. Only the latest one of a partition counts.
 #[derive(Debug, clap::Args)]
