@@ -61,7 +61,7 @@ impl fmt::Display for CsvFault {
 /// Reads a card's rows, in the order of the file.
 ///
 /// # Errors
-/// Every fault of the file in the order of its lines and columns, up to [`MAX_FAULTS`]; never an empty list.
+/// Every fault of the file in the order of its lines and columns, up to `MAX_FAULTS`; never an empty list.
 pub fn parse_csv(bytes: &[u8]) -> Result<Vec<RateRow>, Vec<CsvFault>> {
     if bytes.len() > MAX_CSV_BYTES {
         let mebibytes = MAX_CSV_BYTES / (1024 * 1024);

@@ -36,7 +36,7 @@ pub struct LotIdentity {
 pub struct LotState {
     /// What is left; above zero.
     pub remaining: Money,
-    /// How many of [`EXPIRY_NOTICE_DAYS`] have been told or lay before it was made.
+    /// How many of `EXPIRY_NOTICE_DAYS` have been told or lay before it was made.
     pub notices: u8,
     /// Its expiry moment was reached.
     pub expired: bool,
