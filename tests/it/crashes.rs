@@ -105,3 +105,46 @@ fn a_second_process_of_the_same_name_ends_the_first() {
     second.signal("TERM");
     assert_eq!(second.ends().code(), Some(0));
 }
+
+#[test]
+fn a_broker_that_falls_silent_in_the_middle_of_commits_leaves_nothing_in_doubt() {
+    let own = Own::start(1);
+    let deployment = deployed(own.cluster());
+    let mut worker = Process::start(&deployment, "a");
+    worker.says("partition at work");
+    let mut rounds = 0;
+    // Short silences are waited out, long ones make the end of a transaction ambiguous.
+    for silence in [1, 4, 12] {
+        LOAD.publish(&deployment, rounds * LOAD.calls);
+        own.signal(1, "STOP");
+        let since = Instant::now();
+        eventually("the silence to be over", || {
+            (since.elapsed() > Duration::from_secs(silence)).then_some(())
+        });
+        own.signal(1, "CONT");
+        rounds += 1;
+    }
+    LOAD.balances(&deployment, rounds * LOAD.calls);
+}
+
+#[test]
+fn a_worker_paused_beyond_its_transaction_takes_it_up_again() {
+    let deployment = deployed(Cluster::shared());
+    let mut worker = Process::start(&deployment, "a");
+    worker.says("partition at work");
+    for round in 0..2 {
+        thread::scope(|scope| {
+            let publishing = scope.spawn(|| LOAD.publish(&deployment, round * LOAD.calls));
+            usage_beyond(&deployment, deployment.consume("rated_usage").len());
+            worker.signal("STOP");
+            let since = Instant::now();
+            // Beyond the time-outs of its transaction and its session, with nobody to take over.
+            eventually("the pause to be over", || {
+                (since.elapsed() > Duration::from_secs(8)).then_some(())
+            });
+            worker.signal("CONT");
+            publishing.join().expect("published");
+        });
+    }
+    LOAD.balances(&deployment, 2 * LOAD.calls);
+}

@@ -4,12 +4,14 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
-use tollkeeper::codec::{Partitioner, partition_of};
+use tollkeeper::codec::{
+    Partitioner, encode_event, encode_event_confluent, parse_line, partition_of,
+};
 use tollkeeper::kafka::{
     Admin, Isolation, Publisher, Start, TopicReader, WorkerSettings, headers_of,
 };
 
-use crate::support::{Cluster, Deployment, Running, WAIT, eventually};
+use crate::support::{Cluster, Deployment, Running, WAIT, eventually, now};
 
 fn deployed(partitions: i32) -> Deployment {
     let deployment = Deployment::of(Cluster::shared(), partitions, "");
@@ -244,4 +246,115 @@ fn a_worker_restores_from_a_journal_that_was_trimmed() {
         (rejected(&deployment) == published).then_some(())
     });
     worker.stop();
+}
+
+/// How an event is written.
+#[derive(Clone, Copy, Debug)]
+enum Encoding {
+    Json,
+    Avro,
+    Confluent,
+}
+
+impl Encoding {
+    fn bytes(self, line: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        let event = parse_line(line).event.expect("an event");
+        match self {
+            Encoding::Json => out.extend_from_slice(line.as_bytes()),
+            Encoding::Avro => encode_event(&event, &mut out),
+            Encoding::Confluent => {
+                let (id, _) = schema_of(event.body.name());
+                encode_event_confluent(&event, id, &mut out);
+            }
+        }
+        out
+    }
+}
+
+/// The id under which a registry would have a schema, and the schema.
+fn schema_of(name: &str) -> (u32, String) {
+    let names = [
+        "TenantConfigured",
+        "CreditGranted",
+        "CallStarted",
+        "CallMinuteTick",
+        "CallEnded",
+    ];
+    let id = (100..).zip(names).find(|(_, known)| *known == name);
+    let (id, _) = id.expect("an event of these tests");
+    let file = format!("{}/schemas/{name}.avsc", env!("CARGO_MANIFEST_DIR"));
+    (id, std::fs::read_to_string(file).expect("a schema"))
+}
+
+fn life_of(tenant: &str) -> [String; 5] {
+    let at = now();
+    let event = |kind: &str, fields: &str| {
+        format!(
+            r#"{{"type":"{kind}","event_id":"{kind}","tenant_id":"{tenant}","occurred_at":"{at}",{fields}}}"#
+        )
+    };
+    [
+        event(
+            "TenantConfigured",
+            r#""version":1,"status":"ACTIVE","currency":"EUR","country":"DE","rate_card":"none","billing_mode":"PREPAID""#,
+        ),
+        event(
+            "CreditGranted",
+            r#""payment_id":"p1","amount":"5","currency":"EUR","kind":"PURCHASE""#,
+        ),
+        event(
+            "CallStarted",
+            &format!(
+                r#""call_id":"c","answered_at":"{at}","leg":"DIAL_IN_TOLL","bridge_number":"+4930901820","organizer_id":"o","organizer_country":"DE","license":"SUBSCRIPTION""#
+            ),
+        ),
+        event("CallMinuteTick", r#""call_id":"c","minute":1"#),
+        event("CallEnded", r#""call_id":"c","duration_seconds":61"#),
+    ]
+}
+
+#[test]
+fn events_in_three_encodings_lead_to_the_same_records() {
+    let deployment = deployed(4);
+    let names = deployment.cluster().topics();
+    let events = Publisher::new(&deployment.cluster().connection(), &names.events)
+        .expect("a producer of events");
+    for encoding in [Encoding::Json, Encoding::Avro, Encoding::Confluent] {
+        let tenant = format!("{encoding:?}");
+        let home = partition_of(Partitioner::Murmur2, tenant.as_bytes(), 4);
+        for line in life_of(&tenant) {
+            let payload = encoding.bytes(&line);
+            events
+                .send(home, tenant.as_bytes(), &payload, 0)
+                .expect("sent");
+        }
+    }
+    events.finish(15, WAIT, |_| {}).expect("delivered");
+    let worker = Running::start(&deployment, "a", |settings| {
+        for line in life_of("any") {
+            let event = parse_line(&line).event.expect("an event");
+            let (id, schema) = schema_of(event.body.name());
+            let schemas = settings.flow.schemas.clone();
+            settings.flow.schemas = schemas.with_confluent(id, &schema).expect("our own schema");
+        }
+    });
+    let usage = eventually("a grant and a closing record each", || {
+        let usage = deployment.consume("rated_usage");
+        (usage.len() == 6).then_some(usage)
+    });
+    worker.stop();
+    assert_eq!(rejected(&deployment), 0);
+    for encoding in [Encoding::Json, Encoding::Avro, Encoding::Confluent] {
+        let tenant = format!("{encoding:?}");
+        let of_tenant: Vec<_> = usage
+            .iter()
+            .filter(|entry| entry["tenant_id"] == tenant.as_str())
+            .map(|entry| {
+                let text = |field: &str| entry[field].as_str().unwrap_or_default().to_owned();
+                [text("record_id"), text("balance_after")].join(" ")
+            })
+            .collect();
+        assert_eq!(of_tenant, ["payment/p1 5", "c/FINAL 5"], "{tenant}");
+    }
 }

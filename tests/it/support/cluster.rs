@@ -89,6 +89,17 @@ impl Own {
         script(&["kill", path(&self.folder), &broker.to_string()]);
     }
 
+    /// Sends a broker a signal by name: STOP makes it silent, CONT lets it go on.
+    pub fn signal(&self, broker: u32, name: &str) {
+        let pid = std::fs::read_to_string(self.folder.join(format!("{broker}/pid")))
+            .expect("a broker that runs");
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), pid.trim()])
+            .status()
+            .expect("kill can be run");
+        assert!(status.success());
+    }
+
     /// Starts a broker that was killed.
     pub fn restart(&self, broker: u32) {
         script(&["restart", path(&self.folder), &broker.to_string()]);

@@ -9,7 +9,7 @@ mod wait;
 
 pub use cluster::{Cluster, Own};
 pub use deployment::Deployment;
-pub use load::Load;
+pub use load::{Load, now};
 pub use process::Process;
 pub use running::Running;
 pub use wait::{WAIT, eventually};
