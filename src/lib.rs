@@ -2,6 +2,7 @@
 //!
 //! The rooms, in reading order. Each may use only those above it.
 
+pub mod audit;
 pub mod calls;
 pub mod charging;
 pub mod codec;

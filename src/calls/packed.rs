@@ -85,6 +85,12 @@ impl Packed {
         }
     }
 
+    /// Debited so far.
+    #[must_use]
+    pub fn total(&self) -> Money {
+        self.meter.total
+    }
+
     /// Another end. One with a duration already seen changes nothing; false then.
     pub fn end(
         &mut self,

@@ -145,11 +145,6 @@ impl Partition {
             cards,
         }
     }
-
-    fn last_applied(&self) -> i64 {
-        self.memory.get(0).map_or(-1, |memory| memory.last_applied)
-    }
-
     /// Timers of one moment and kind fire in the order of tenant id, then id.
     fn sort_by_ids(&self, kind: TimerKind, slots: &mut [u32]) {
         if slots.len() < 2 {

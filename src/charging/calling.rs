@@ -16,7 +16,7 @@ use crate::domain::{
 };
 
 /// Kind of the keys under which ended calls are remembered.
-const CALL_KEY: u8 = b'c';
+pub(super) const CALL_KEY: u8 = b'c';
 /// How much longer than the lateness bound a closed call is remembered.
 const REMEMBER_EXTRA_MINUTES: i32 = 5;
 

@@ -18,8 +18,8 @@ use crate::wallet::{Lot, LotIdentity, Tenant};
 const PAYMENT_DAYS: i64 = 400;
 /// How many months a lot lives unless its grant says otherwise.
 const LOT_MONTHS: i32 = 12;
-const PAYMENT_KEY: u8 = b'p';
-const ADJUSTMENT_KEY: u8 = b'a';
+pub(super) const PAYMENT_KEY: u8 = b'p';
+pub(super) const ADJUSTMENT_KEY: u8 = b'a';
 
 /// A payment or adjustment that has not been taken yet, or has.
 enum Novelty {

@@ -6,6 +6,7 @@ mod calling;
 mod conclude;
 mod configure;
 mod credit;
+mod figures;
 mod image;
 mod index;
 mod parking;
@@ -16,7 +17,8 @@ mod timers;
 mod turn;
 mod validate;
 
+pub use figures::{LegFigures, Remembered, TenantFigures};
 pub use image::Restoring;
-pub use partition::{Partition, TenantFigures};
+pub use partition::Partition;
 pub use rows::{Change, Part, RowError, RowKey, Table};
 pub use settings::{Facts, RawRef, Settings};

@@ -12,7 +12,7 @@ use super::parking::ParkedRow;
 use super::rows::Rows;
 use super::timers::Timers;
 use crate::calls::{Call, Packed, Share};
-use crate::domain::{LotUse, Moment, Money, TenantBalance};
+use crate::domain::{LotUse, Moment, TenantBalance};
 use crate::wallet::Tenant;
 
 /// A tenant with the index of its calls under a cut.
@@ -106,23 +106,6 @@ pub struct Partition {
     pub(super) live_calls: usize,
 }
 
-/// A tenant's figures, for reading.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TenantFigures {
-    /// Its id.
-    pub tenant_id: Arc<str>,
-    /// Lots less debt.
-    pub balance: Money,
-    /// Set aside for live calls.
-    pub holds: Money,
-    /// The sum of what its calls have set aside.
-    pub held_by_calls: Money,
-    /// Live calls.
-    pub live_calls: i32,
-    /// Of the last ledger record.
-    pub entry_sequence: i64,
-}
-
 impl Partition {
     /// A partition nothing has happened on yet.
     #[must_use]
@@ -200,36 +183,6 @@ impl Partition {
             .iter()
             .map(|(id, version)| (id.to_string(), *version))
             .collect()
-    }
-
-    /// The figures of every tenant, by id.
-    #[must_use]
-    pub fn figures(&self) -> Vec<TenantFigures> {
-        let mut held: Vec<Money> = Vec::new();
-        for (_, call) in self.calls.iter() {
-            let slot = usize::try_from(call.fixed.tenant).expect("a slot fits into a word");
-            if held.len() <= slot {
-                held.resize(slot + 1, Money::ZERO);
-            }
-            held[slot] += call.state.held;
-        }
-        let mut figures: Vec<_> = self
-            .accounts
-            .iter()
-            .map(|(slot, account)| TenantFigures {
-                tenant_id: account.tenant.id.clone(),
-                balance: account.tenant.wallet.balance(),
-                holds: account.tenant.wallet.holds,
-                held_by_calls: usize::try_from(slot)
-                    .ok()
-                    .and_then(|slot| held.get(slot).copied())
-                    .unwrap_or(Money::ZERO),
-                live_calls: account.tenant.wallet.live_calls,
-                entry_sequence: account.tenant.wallet.entry_sequence,
-            })
-            .collect();
-        figures.sort_by(|a, b| a.tenant_id.cmp(&b.tenant_id));
-        figures
     }
 
     /// Everything that can be said of a tenant's balance now.

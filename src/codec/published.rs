@@ -92,6 +92,9 @@ pub struct UsageEntry {
     /// When the event happened.
     #[serde(deserialize_with = "moment")]
     pub occurred_at: Moment,
+    /// Partition time of the decision.
+    #[serde(deserialize_with = "moment")]
+    pub rated_at: Moment,
     /// The input record.
     #[serde(rename = "source")]
     pub origin: Origin,
@@ -126,6 +129,9 @@ pub struct CreditEntry {
     /// When the event happened.
     #[serde(deserialize_with = "moment")]
     pub occurred_at: Moment,
+    /// Partition time of the decision.
+    #[serde(deserialize_with = "moment")]
+    pub recorded_at: Moment,
     /// The input record.
     #[serde(rename = "source")]
     pub origin: Origin,
@@ -154,6 +160,8 @@ pub struct OrderEntry {
     pub call: Option<(String, CallOrderKind)>,
     /// Rising within the leg or the tenant.
     pub order_sequence: i64,
+    /// Partition time of the decision.
+    pub issued_at: Moment,
     /// The input record.
     pub origin: Origin,
 }
@@ -195,6 +203,8 @@ struct CallOrderDatum {
     call_id: String,
     order_sequence: i32,
     kind: CallOrderKind,
+    #[serde(deserialize_with = "moment")]
+    issued_at: Moment,
     source: Origin,
 }
 
@@ -202,6 +212,8 @@ struct CallOrderDatum {
 struct TenantOrderDatum {
     tenant_id: String,
     order_sequence: i64,
+    #[serde(deserialize_with = "moment")]
+    issued_at: Moment,
     source: Origin,
 }
 
@@ -211,6 +223,7 @@ impl From<CallOrderDatum> for OrderEntry {
             tenant_id: datum.tenant_id,
             call: Some((datum.call_id, datum.kind)),
             order_sequence: datum.order_sequence.into(),
+            issued_at: datum.issued_at,
             origin: datum.source,
         }
     }
@@ -222,6 +235,7 @@ impl From<TenantOrderDatum> for OrderEntry {
             tenant_id: datum.tenant_id,
             call: None,
             order_sequence: datum.order_sequence,
+            issued_at: datum.issued_at,
             origin: datum.source,
         }
     }

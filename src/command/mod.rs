@@ -2,6 +2,8 @@
 //! A command reads arguments and prints; it never decides what a call costs.
 
 #[cfg(feature = "kafka")]
+mod audit;
+#[cfg(feature = "kafka")]
 mod config_file;
 #[cfg(feature = "kafka")]
 mod consume;
@@ -67,6 +69,8 @@ enum Command {
     Simulate(simulate::Arguments),
     Rates(rates::Arguments),
     #[cfg(feature = "kafka")]
+    Audit(audit::Arguments),
+    #[cfg(feature = "kafka")]
     Skip(skip::Arguments),
     #[cfg(feature = "kafka")]
     Topics(topics::Arguments),
@@ -85,6 +89,8 @@ impl Command {
             Command::Run(arguments) => arguments.run(),
             Command::Simulate(arguments) => arguments.run(),
             Command::Rates(arguments) => arguments.run(),
+            #[cfg(feature = "kafka")]
+            Command::Audit(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]
             Command::Skip(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]

@@ -88,6 +88,12 @@ impl Chain {
         self.last.map(|last| last.mark)
     }
 
+    /// The input position after the last whole record.
+    #[must_use]
+    pub fn next_offset(&self) -> Option<i64> {
+        self.last.map(|last| last.next_offset)
+    }
+
     /// Takes the next message; gives a record once its last part is there.
     ///
     /// # Errors

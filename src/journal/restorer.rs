@@ -77,6 +77,12 @@ impl Restorer {
         self.chain.mark()
     }
 
+    /// The input position after the last whole record.
+    #[must_use]
+    pub fn next_offset(&self) -> Option<i64> {
+        self.chain.next_offset()
+    }
+
     /// Whether the journal has come to the record that the group's offset was committed with.
     /// Without such a mark: never.
     #[must_use]

@@ -144,6 +144,8 @@ mod tests {
             held_by_calls: Money::ZERO,
             live_calls: 0,
             entry_sequence: 2,
+            notice_sequence: 0,
+            order_sequence: 0,
         }
     }
 
