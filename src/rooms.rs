@@ -63,7 +63,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio", &["http"]),
     ("prometheus", &["telemetry"]),
     ("toml", &["config"]),
-    ("dashmap", &["view"]),
     ("clap", &["command"]),
     ("indicatif", &["command"]),
 ];

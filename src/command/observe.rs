@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::domain::Moment;
 use crate::flow::{Counts, EndOfPartition, StopReason};
@@ -71,7 +71,10 @@ impl Observing {
                 health.partition(*partition, PartitionHealth::Working);
             }
             News::Stopped(partition, reason) => self.stops(*partition, reason),
-            News::End(end) => self.lag(*end),
+            News::End(end) => {
+                health.heard(Instant::now());
+                self.lag(*end);
+            }
             News::Committed { counts, took } => self.commits(counts, *took),
             News::Aborted => metrics.aborted(),
             News::Warned(warning) => {

@@ -8,10 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::lines::{Lines, Numbered};
 use super::reach::PATIENCE;
+use super::run::wall_clock;
 use super::{ConfigFile, Failure};
 use crate::codec::{Partitioner, encode_event, parse_line, partition_of};
 use crate::config::Config;
-use crate::domain::{Event, Moment, Symbol};
+use crate::domain::{Body, Event, Moment, Symbol};
 use crate::kafka::{Admin, Publisher};
 
 /// Faults that are told before the rest is only counted.
@@ -32,6 +33,10 @@ pub(super) struct Arguments {
     /// In which encoding the records go out.
     #[arg(long, value_enum, default_value_t = Encoding::Avro)]
     encoding: Encoding,
+    /// Move all moments so that the file's last one is now: for trying out an old file, whose events
+    /// would come too late.
+    #[arg(long)]
+    as_of_now: bool,
     /// The file of JSON lines; `-` is standard input.
     #[arg(default_value = "-")]
     file: PathBuf,
@@ -50,14 +55,23 @@ impl Arguments {
     /// Carries it out.
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?;
-        let lines: Box<dyn BufRead> = if self.file == Path::new("-") {
-            Box::new(io::stdin().lock())
-        } else {
-            look_through(open(&self.file)?, &self.file)?;
+        let from_file = self.file != Path::new("-");
+        if self.as_of_now && (!from_file || self.encoding == Encoding::Json) {
+            let what = "`--as-of-now` needs a file, and another encoding than JSON";
+            return Err(Failure::Usage(what.to_owned()));
+        }
+        let mut shift = 0;
+        let lines: Box<dyn BufRead> = if from_file {
+            let last = look_through(open(&self.file)?, &self.file)?;
+            if self.as_of_now {
+                shift = wall_clock().millis() - last.millis();
+            }
             Box::new(open(&self.file)?)
+        } else {
+            Box::new(io::stdin().lock())
         };
         let progress = progress_bar(&self.file);
-        let sink = Sink::open(&config, self.encoding)?;
+        let sink = Sink::open(&config, self.encoding, shift)?;
         let sent = sink.publish(lines, &self.file, &progress)?;
         writeln!(
             io::stdout().lock(),
@@ -78,21 +92,25 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     Failure::World(format!("reading `{}`: {error}", path.display()))
 }
 
-/// Refuses a file with any line at fault.
-fn look_through(input: impl BufRead, path: &Path) -> Result<(), Failure> {
+/// Refuses a file with any line at fault; the latest moment in it.
+fn look_through(input: impl BufRead, path: &Path) -> Result<Moment, Failure> {
+    let mut last = Moment::EARLIEST;
     let mut told = Vec::new();
     let mut faults = 0_u64;
     for line in Lines::of(input) {
         let line = line.map_err(|error| unreadable(path, &error))?;
-        if let Err(fault) = read_event(&line) {
-            faults += 1;
-            if told.len() < TOLD {
-                told.push(fault);
+        match read_event(&line) {
+            Ok((event, timestamp)) => last = last.max(timestamp).max(event.occurred_at),
+            Err(fault) => {
+                faults += 1;
+                if told.len() < TOLD {
+                    told.push(fault);
+                }
             }
         }
     }
     if faults == 0 {
-        return Ok(());
+        return Ok(last);
     }
     let more = match faults.saturating_sub(u64::try_from(TOLD).expect("a small number")) {
         0 => String::new(),
@@ -124,6 +142,19 @@ fn read_event(line: &Numbered) -> Result<(Event<'static>, Moment), String> {
     Ok((event, timestamp))
 }
 
+/// The same event so many milliseconds later.
+fn later(mut event: Event<'static>, millis: i64) -> Event<'static> {
+    event.occurred_at = event.occurred_at.plus_millis(millis);
+    match &mut event.body {
+        Body::CallStarted(started) => started.answered_at = started.answered_at.plus_millis(millis),
+        Body::CreditGranted(granted) => {
+            granted.expires_at = granted.expires_at.map(|at| at.plus_millis(millis));
+        }
+        _ => {}
+    }
+    event
+}
+
 /// Shown on a terminal only, and only where there is something to wait for.
 fn progress_bar(path: &Path) -> ProgressBar {
     const LONG: u64 = 4 << 20;
@@ -141,10 +172,12 @@ struct Sink {
     partitioner: Partitioner,
     partitions: i32,
     encoding: Encoding,
+    /// Milliseconds by which events are moved.
+    shift: i64,
 }
 
 impl Sink {
-    fn open(config: &Config, encoding: Encoding) -> Result<Self, Failure> {
+    fn open(config: &Config, encoding: Encoding, shift: i64) -> Result<Self, Failure> {
         let topic = &config.names.events;
         let found = Admin::new(&config.kafka, PATIENCE)?
             .find(topic)?
@@ -163,6 +196,7 @@ impl Sink {
             partitioner: config.partitioner,
             partitions: found.partitions,
             encoding,
+            shift,
         })
     }
 
@@ -180,6 +214,8 @@ impl Sink {
             let line = line.map_err(|error| unreadable(path, &error))?;
             match read_event(&line) {
                 Ok((event, timestamp)) => {
+                    let event = later(event, self.shift);
+                    let timestamp = timestamp.plus_millis(self.shift);
                     payload.clear();
                     self.encode(&line, &event, &mut payload);
                     self.send(&event, &payload, timestamp)?;
@@ -215,5 +251,25 @@ impl Sink {
         let key = event.tenant_id.as_bytes();
         let partition = partition_of(self.partitioner, key, self.partitions);
         Ok(self.publisher.send(partition, key, payload, at.millis())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_moved_with_all_its_moments() {
+        let line = r#"{"type": "CallStarted", "event_id": "e", "tenant_id": "acme",
+            "occurred_at": "2026-11-23T10:00:01Z", "answered_at": "2026-11-23T10:00:00Z",
+            "call_id": "c", "leg": "DIAL_OUT", "remote_number": "+4930123456", "organizer_id": "anna",
+            "organizer_country": "DE", "license": "PAY_PER_MINUTE"}"#;
+        let event = parse_line(line).event.expect("an event");
+        let event = later(event, 60_000);
+        assert_eq!(event.occurred_at.to_string(), "2026-11-23T10:01:01.000Z");
+        let Body::CallStarted(started) = event.body else {
+            panic!("a start stays a start");
+        };
+        assert_eq!(started.answered_at.to_string(), "2026-11-23T10:01:00.000Z");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
@@ -53,7 +54,7 @@ async fn alive() -> &'static str {
 }
 
 async fn ready(State(shown): State<Arc<Shown>>) -> Response {
-    let readiness = shown.health.readiness();
+    let readiness = shown.health.readiness(Instant::now());
     if !readiness.ready {
         return Problem {
             status: StatusCode::SERVICE_UNAVAILABLE,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How a partition of this instance is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub struct Readiness {
     pub partitions: BTreeMap<i32, PartitionHealth>,
 }
 
+/// Kafka answers each working partition every second; after this long without any answer it is away.
+const AWAY_AFTER: Duration = Duration::from_secs(5);
+
 /// Written by the workers, read by whoever asks.
 #[derive(Debug, Default)]
 pub struct Health {
@@ -42,6 +46,7 @@ pub struct Health {
 struct State {
     workers: u32,
     ready: u32,
+    heard: Option<Instant>,
     partitions: BTreeMap<i32, PartitionHealth>,
 }
 
@@ -64,6 +69,11 @@ impl Health {
     pub fn worker_not_ready(&self) {
         let mut state = self.state();
         state.ready = state.ready.saturating_sub(1);
+    }
+
+    /// Kafka answered something that only it can know.
+    pub fn heard(&self, now: Instant) {
+        self.state().heard = Some(now);
     }
 
     /// How a partition is now; it replaces what was known.
@@ -90,9 +100,21 @@ impl Health {
 
     /// Whether traffic may be sent here, and why not.
     #[must_use]
-    pub fn readiness(&self) -> Readiness {
+    pub fn readiness(&self, now: Instant) -> Readiness {
         let state = self.state();
         let mut reasons = Vec::new();
+        let mut health = state.partitions.values();
+        if state.partitions.is_empty() && state.ready > 0 {
+            reasons.push("no partition is assigned to this instance".to_owned());
+        }
+        if let Some(heard) = state.heard
+            && health.any(|health| *health == PartitionHealth::Working)
+        {
+            let silent = now.saturating_duration_since(heard);
+            if silent > AWAY_AFTER {
+                reasons.push(format!("kafka has not answered for {} s", silent.as_secs()));
+            }
+        }
         if state.ready < state.workers {
             let (ready, workers) = (state.ready, state.workers);
             reasons.push(format!("{ready} of {workers} workers have reached Kafka"));
@@ -129,18 +151,35 @@ mod tests {
     fn an_instance_is_ready_when_its_workers_are_and_every_partition_works() {
         let health = Health::of_workers(1);
         assert_eq!(
-            health.readiness().reasons,
+            health.readiness(Instant::now()).reasons,
             ["0 of 1 workers have reached Kafka"]
         );
         health.worker_ready();
+        assert_eq!(
+            health.readiness(Instant::now()).reasons,
+            ["no partition is assigned to this instance"]
+        );
         health.partition(3, PartitionHealth::Restoring);
         assert_eq!(
-            health.readiness().reasons,
+            health.readiness(Instant::now()).reasons,
             ["partition `3` is being restored"]
         );
         health.partition(3, PartitionHealth::Working);
-        assert!(health.readiness().ready);
+        assert!(health.readiness(Instant::now()).ready);
         assert_eq!(health.owned_and_working(), (1, 1));
+    }
+
+    #[test]
+    fn an_instance_is_not_ready_while_kafka_does_not_answer() {
+        let health = Health::of_workers(0);
+        health.partition(0, PartitionHealth::Working);
+        let now = Instant::now();
+        health.heard(now);
+        assert!(health.readiness(now + Duration::from_secs(5)).ready);
+        assert_eq!(
+            health.readiness(now + Duration::from_secs(7)).reasons,
+            ["kafka has not answered for 7 s"]
+        );
     }
 
     #[test]
@@ -153,10 +192,10 @@ mod tests {
         };
         health.partition(0, stopped);
         assert_eq!(
-            health.readiness().reasons,
+            health.readiness(Instant::now()).reasons,
             ["partition `0` is stopped: the record at offset `7` trips an assertion"]
         );
         health.given_up(&[0]);
-        assert!(health.readiness().ready);
+        assert!(health.readiness(Instant::now()).ready);
     }
 }

@@ -210,7 +210,7 @@ fn wait_until_ready<T>(health: &Health, worker: &JoinHandle<T>) -> Result<(), Fa
     let all = usize::try_from(PARTITIONS).expect("a few partitions");
     while health.owned_and_working() != (all, all) {
         if worker.is_finished() || Instant::now() > deadline {
-            let reasons = health.readiness().reasons.join("; ");
+            let reasons = health.readiness(Instant::now()).reasons.join("; ");
             return Err(Failure::World(format!(
                 "the worker does not begin: {reasons}"
             )));
