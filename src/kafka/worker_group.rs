@@ -46,11 +46,7 @@ pub fn run_workers(
             .collect()
     });
     drop(side);
-    for thread in threads {
-        if let Err(panic) = thread.join() {
-            std::panic::resume_unwind(panic);
-        }
-    }
+    threads.close();
     exits
 }
 

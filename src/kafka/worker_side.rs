@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -47,12 +48,50 @@ pub(super) struct Side {
     pub trims: Sender<(i32, i64)>,
 }
 
-/// Starts the threads; they end when the last [`Side`] is dropped.
+/// The threads behind a [`Side`].
+pub(super) struct Threads {
+    closing: Arc<AtomicBool>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+/// How long a question that Kafka does not answer may hold up the end of the process.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+impl Threads {
+    /// Ends the threads, once every [`Side`] is dropped. What still waits for an answer of Kafka after
+    /// a short while is left to itself: nobody listens any more.
+    pub(super) fn close(self) {
+        self.closing.store(true, Ordering::Relaxed);
+        let deadline = Instant::now() + CLOSE_WITHIN;
+        for handle in self.handles {
+            while !handle.is_finished() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(5));
+            }
+            if handle.is_finished()
+                && let Err(panic) = handle.join()
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
+
+/// The questions of a queue, until there are no more or nobody wants the answers.
+fn questions<'q, T>(
+    queue: &'q Receiver<T>,
+    closing: &'q AtomicBool,
+) -> impl Iterator<Item = T> + 'q {
+    queue
+        .iter()
+        .take_while(|_| !closing.load(Ordering::Relaxed))
+}
+
+/// Starts the threads.
 pub(super) fn start(
     settings: &WorkerSettings,
     clock: &Clock,
     observer: &Observer,
-) -> Result<(Side, Vec<JoinHandle<()>>), Error> {
+) -> Result<(Side, Threads), Error> {
     let (restores, to_restore) = bounded(QUEUE);
     let (ends, to_end) = bounded(QUEUE);
     let (permits, to_permit) = bounded(QUEUE);
@@ -77,11 +116,22 @@ pub(super) fn start(
         .trims
         .then(|| Admin::new(&settings.connection, TIMEOUT))
         .transpose()?;
-    let threads = vec![
-        spawn("restore", move || archive.serve(&to_restore)),
-        spawn("ends", move || answer_ends(&events, &clock, &to_end)),
-        spawn("permits", move || answer_permits(&permitted, &to_permit)),
-        spawn("trim", move || trim(trimmer.as_ref(), &topic, &to_trim)),
+    let closing = Arc::new(AtomicBool::new(false));
+    let closed = || Arc::clone(&closing);
+    let (restoring, asking, permitting, trimming) = (closed(), closed(), closed(), closed());
+    let handles = vec![
+        spawn("restore", move || {
+            archive.serve(questions(&to_restore, &restoring));
+        }),
+        spawn("ends", move || {
+            answer_ends(&events, &clock, questions(&to_end, &asking));
+        }),
+        spawn("permits", move || {
+            answer_permits(&permitted, questions(&to_permit, &permitting));
+        }),
+        spawn("trim", move || {
+            trim(trimmer.as_ref(), &topic, questions(&to_trim, &trimming));
+        }),
     ];
     let side = Side {
         restores,
@@ -89,7 +139,7 @@ pub(super) fn start(
         permits,
         trims,
     };
-    Ok((side, threads))
+    Ok((side, Threads { closing, handles }))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
@@ -108,7 +158,11 @@ fn open(
     TopicReader::open(&settings.connection, topic, isolation, group, TIMEOUT)
 }
 
-fn answer_ends(events: &TopicReader, clock: &Clock, questions: &Receiver<(i32, Sender<Answer>)>) {
+fn answer_ends(
+    events: &TopicReader,
+    clock: &Clock,
+    questions: impl Iterator<Item = (i32, Sender<Answer>)>,
+) {
     for (partition, worker) in questions {
         // Before the question is sent: only what the clock showed then is known to be the end.
         let asked_at = clock();
@@ -128,7 +182,7 @@ fn answer_ends(events: &TopicReader, clock: &Clock, questions: &Receiver<(i32, S
     }
 }
 
-fn answer_permits(permitted: &TopicReader, questions: &Receiver<(i32, Sender<Answer>)>) {
+fn answer_permits(permitted: &TopicReader, questions: impl Iterator<Item = (i32, Sender<Answer>)>) {
     for (partition, worker) in questions {
         match permit(permitted, partition, TIMEOUT) {
             Ok(Some(permit)) => {
@@ -141,7 +195,7 @@ fn answer_permits(permitted: &TopicReader, questions: &Receiver<(i32, Sender<Ans
 }
 
 /// Deletes dead journal (KAFKA rule 9: on its own thread, never beyond what a committed record carried).
-fn trim(admin: Option<&Admin>, topic: &str, orders: &Receiver<(i32, i64)>) {
+fn trim(admin: Option<&Admin>, topic: &str, orders: impl Iterator<Item = (i32, i64)>) {
     let mut done: BTreeMap<i32, i64> = BTreeMap::new();
     for (partition, before) in orders {
         let Some(admin) = admin else { continue };
@@ -195,7 +249,7 @@ impl Archive {
         })
     }
 
-    fn serve(mut self, questions: &Receiver<(i32, u64, Sender<Answer>)>) {
+    fn serve(mut self, questions: impl Iterator<Item = (i32, u64, Sender<Answer>)>) {
         for (partition, attempt, worker) in questions {
             let found = self.find(partition).map_err(|error| error.to_string());
             let _ = worker.send(Answer::Found {
