@@ -40,6 +40,7 @@ fn a_killed_worker_that_comes_back_loses_and_repeats_nothing() {
         });
     }
     LOAD.balances(&deployment, 4 * LOAD.calls);
+    assert!(worker.resident_kib() < 200 * 1_024);
     worker.signal("TERM");
     let asked = Instant::now();
     assert_eq!(worker.ends().code(), Some(0));

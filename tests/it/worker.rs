@@ -91,7 +91,7 @@ fn a_record_too_large_for_the_rejected_topic_is_cut() {
     events.send(0, b"contoso", &large, 0).expect("sent");
     events.finish(1, WAIT, |_| {}).expect("delivered");
     let worker = Running::start(&deployment, "a", |_| {});
-    worker.hears("committed 1");
+    eventually("the rejection", || (worker.committed() == 1).then_some(()));
     let mut reader = TopicReader::open(
         &deployment.cluster().connection(),
         &names.rejected,

@@ -68,6 +68,15 @@ impl Process {
         assert!(status.success());
     }
 
+    /// Its memory, KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .expect("a process that runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse().ok()).expect("a size")
+    }
+
     /// Waits for its end.
     pub fn ends(&mut self) -> ExitStatus {
         eventually("the process to end", || {

@@ -1,6 +1,6 @@
 //! Workers inside the test's own process, for what only its hooks can bring about.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::{Deployment, WAIT, eventually};
 pub struct Running {
     stop: Arc<AtomicBool>,
     news: Arc<Mutex<Vec<String>>>,
+    committed: Arc<AtomicU64>,
     thread: Option<JoinHandle<Result<Vec<ExitReason>, Error>>>,
 }
 
@@ -35,7 +36,8 @@ impl Running {
             .expect("the rate cards can be read");
         let stop = Arc::new(AtomicBool::new(false));
         let news = Arc::new(Mutex::new(Vec::new()));
-        let observer = observer(&news);
+        let committed = Arc::new(AtomicU64::new(0));
+        let observer = observer(&news, &committed);
         let stopping = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             let shelf = Arc::clone(cards.shelf());
@@ -49,6 +51,7 @@ impl Running {
         Running {
             stop,
             news,
+            committed,
             thread: Some(thread),
         }
     }
@@ -73,6 +76,11 @@ impl Running {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Records of the input that are done.
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Relaxed)
     }
 
     /// Stops them and says how they ended.
@@ -129,13 +137,17 @@ fn settings(deployment: &Deployment, instance: &str) -> WorkerSettings {
     }
 }
 
-fn observer(news: &Arc<Mutex<Vec<String>>>) -> Observer {
+fn observer(news: &Arc<Mutex<Vec<String>>>, committed: &Arc<AtomicU64>) -> Observer {
     let news = Arc::clone(news);
+    let committed = Arc::clone(committed);
     Arc::new(move |told: News<'_>| {
         let line = match told {
             // Told every second.
             News::End(_) => return,
-            News::Committed { counts, .. } => format!("committed {}", counts.records()),
+            News::Committed { counts, took } => {
+                committed.fetch_add(counts.records(), Ordering::Relaxed);
+                format!("committed {} {took:?}", counts.records())
+            }
             News::Stopped(partition, reason) => format!("stopped {partition}: {reason}"),
             News::Warned(warning) => format!("warned: {warning}"),
             News::JournalRead { partition, .. } => format!("read journal {partition}"),
