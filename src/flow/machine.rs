@@ -59,6 +59,9 @@ struct Stopping {
 
 /// How long a stop waits for what is open, in milliseconds.
 const STOP_WITHIN: u64 = 4_000;
+/// From how far behind, in milliseconds, transactions may take longer, and how many times longer.
+const BEHIND_FROM: i64 = 1_000;
+const BEHIND_FACTOR: u64 = 5;
 /// How often the end of a partition is asked for: when timers may be due, and otherwise.
 const ASK_END_SOON: u64 = 200;
 const ASK_END: u64 = 1_000;
@@ -146,10 +149,24 @@ impl Flow {
         const AT_MOST: u64 = 50;
         match self.phase {
             Phase::Open { since } => {
-                let due = since + self.settings.commit_interval;
+                let due = since + self.commit_interval(now);
                 due.saturating_sub(now.millis).min(AT_MOST)
             }
             _ => AT_MOST,
+        }
+    }
+
+    /// How long a transaction may take records. What is late by more than a second does not become
+    /// noticeably later, and fewer commits make it good sooner.
+    fn commit_interval(&self, now: Now) -> u64 {
+        let interval = self.settings.commit_interval;
+        let newest = self.counts.newest.unwrap_or(now.clock);
+        if newest.plus_millis(BEHIND_FROM) < now.clock {
+            // The broker would abort what takes too long.
+            let most = self.settings.transaction_timeout / 4;
+            interval.max((interval * BEHIND_FACTOR).min(most))
+        } else {
+            interval
         }
     }
 
@@ -264,7 +281,7 @@ impl Flow {
             self.release(out);
         }
         if let Phase::Open { since } = self.phase
-            && (self.urgent || now.millis - since >= self.settings.commit_interval)
+            && (self.urgent || now.millis - since >= self.commit_interval(now))
         {
             self.end_transaction(now, out);
         }

@@ -289,3 +289,15 @@ fn balances_go_out_once_a_tenant_and_transaction_where_they_are_wanted() {
     "#]]
     .assert_eq(&stage.pass(50).tell(Happened::Time));
 }
+
+#[test]
+fn a_worker_that_is_behind_commits_less_often() {
+    let mut stage = Stage::at_work(|_| {});
+    stage.pass(1_001);
+    stage.poll(0, &[junk(0)]);
+    assert_eq!(stage.pass(249).tell(Happened::Time), "AskEnd(0)\n");
+    expect![[r#"
+        send State
+    "#]]
+    .assert_eq(&stage.pass(1).tell(Happened::Time));
+}
