@@ -2,6 +2,7 @@
 #![cfg(feature = "kafka")]
 #![allow(missing_docs, clippy::disallowed_methods, clippy::print_stderr)]
 
+mod audit;
 mod brokers;
 mod clients;
 mod commands;

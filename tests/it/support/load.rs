@@ -71,7 +71,7 @@ impl Load {
     }
 
     /// Waits until that many calls of each tenant have ended, then proves that every call was
-    /// charged once and every wallet's chain is whole.
+    /// charged once, every wallet's chain is whole, and the audit agrees.
     pub fn balances(self, deployment: &Deployment, calls: u32) {
         let wanted = usize::try_from(self.tenants * calls).expect("a small load");
         let usage = eventually("every call to end", || {
@@ -89,6 +89,7 @@ impl Load {
         for entries in wallets.values() {
             wallet_balances(entries, calls);
         }
+        deployment.done("audit");
     }
 }
 

@@ -1,0 +1,93 @@
+//! The books of real workers, audited beside them and after them.
+
+use std::thread;
+
+use rdkafka::message::Message as _;
+use tollkeeper::kafka::{Isolation, Publisher, Read, Start, TopicReader};
+
+use crate::support::{Cluster, Deployment, Load, Process, WAIT, now};
+
+const LOAD: Load = Load {
+    tenants: 20,
+    calls: 40,
+};
+
+fn deployed() -> Deployment {
+    let deployment = Deployment::of(Cluster::shared(), 3, "");
+    deployment.done("topics create");
+    LOAD.prepare(&deployment);
+    deployment
+}
+
+/// The first record of a topic's partition, key and value.
+fn first_record(deployment: &Deployment, topic: &str, partition: i32) -> (Vec<u8>, Vec<u8>) {
+    let connection = deployment.cluster().connection();
+    let mut reader = TopicReader::open(&connection, topic, Isolation::Committed, None, WAIT)
+        .expect("the topic exists");
+    reader
+        .assign(&[(partition, Start::Beginning)])
+        .expect("assigned");
+    loop {
+        if let Read::Record(message) = reader.next(WAIT).expect("the topic can be read") {
+            let bytes = |part: Option<&[u8]>| part.unwrap_or_default().to_vec();
+            return (bytes(message.key()), bytes(message.payload()));
+        }
+    }
+}
+
+#[test]
+fn the_books_balance_beside_a_running_worker_and_from_checkpoint_to_checkpoint() {
+    let deployment = deployed();
+    let checkpoint = deployment.file("unused", "").replace("unused", "audit");
+    let audit = format!("audit --checkpoint {checkpoint}");
+    let mut worker = Process::start(&deployment, "a");
+    worker.says("partition at work");
+    thread::scope(|scope| {
+        let publishing = scope.spawn(|| {
+            for round in 0..3 {
+                LOAD.publish(&deployment, round * LOAD.calls);
+            }
+        });
+        while !publishing.is_finished() {
+            let said = deployment.done(&audit);
+            assert!(said.contains("the books balance"), "{said}");
+        }
+        publishing.join().expect("published");
+    });
+    LOAD.balances(&deployment, 3 * LOAD.calls);
+    let rest = deployment.done(&audit);
+    let whole = deployment.done("audit");
+    let closed = format!("with {} closed legs", 3 * LOAD.calls * LOAD.tenants);
+    assert!(whole.contains(&closed), "{whole}");
+    assert!(!rest.contains(&closed), "{rest}");
+    // Nothing new: nothing is left to check.
+    let nothing = deployment.done(&audit);
+    assert!(nothing.contains("0 ledger entries"), "{nothing}");
+}
+
+#[test]
+fn a_record_that_no_worker_wrote_is_found() {
+    let deployment = deployed();
+    let mut worker = Process::start(&deployment, "a");
+    worker.says("partition at work");
+    LOAD.publish(&deployment, 0);
+    LOAD.balances(&deployment, LOAD.calls);
+    let topic = deployment.cluster().topics().rated_usage;
+    let (key, value) = first_record(&deployment, &topic, 1);
+    let publisher = Publisher::new(&deployment.cluster().connection(), &topic).expect("a producer");
+    let timestamp = now().millis();
+    publisher
+        .send(1, &key, &value, timestamp)
+        .expect("handed over");
+    publisher.finish(1, WAIT, |_| ()).expect("delivered");
+    let ran = deployment.run("audit");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let place = "rated_usage partition 1 offset ";
+    let wrong = ": entry_sequence `1` where `";
+    let found = ran
+        .out
+        .lines()
+        .any(|line| line.starts_with(place) && line.contains(wrong));
+    assert!(found, "{ran:?}");
+    assert!(ran.err.contains("the books do not balance"), "{ran:?}");
+}
