@@ -82,8 +82,20 @@ pub fn country_of(number: PhoneNumber) -> Option<Country> {
         text.push_str(digits);
         phonenumber::parse(None, text).ok()
     })?;
-    let id = parsed.country().id()?;
-    Country::parse(id.as_ref())
+    match parsed.country().id() {
+        Some(id) => Country::parse(id.as_ref()),
+        None => main_country_of(&parsed),
+    }
+}
+
+/// The main country of a calling code whose numbers keep a leading zero (Italy's): the library drops
+/// the zero before it looks for the country.
+fn main_country_of(number: &phonenumber::PhoneNumber) -> Option<Country> {
+    if number.national().zeros() == 0 {
+        return None;
+    }
+    let regions = phonenumber::metadata::DATABASE.region(&number.country().code())?;
+    Country::parse(regions.first()?)
 }
 
 /// The 44 countries of Zone A.
@@ -123,6 +135,8 @@ mod tests {
             ("+17875550123", Some("PR")),
             ("+74951234567", Some("RU")),
             ("+77172123456", Some("KZ")),
+            ("+390612345766", Some("IT")),
+            ("+393331234567", Some("IT")),
             ("+88216123456", None),
         ] {
             let found = country_of(number(text));
