@@ -11,6 +11,8 @@ mod consume;
 mod demo;
 mod failure;
 #[cfg(feature = "kafka")]
+mod journal;
+#[cfg(feature = "kafka")]
 mod lines;
 #[cfg(feature = "kafka")]
 mod observe;
@@ -71,6 +73,8 @@ enum Command {
     #[cfg(feature = "kafka")]
     Audit(audit::Arguments),
     #[cfg(feature = "kafka")]
+    Journal(journal::Arguments),
+    #[cfg(feature = "kafka")]
     Skip(skip::Arguments),
     #[cfg(feature = "kafka")]
     Topics(topics::Arguments),
@@ -91,6 +95,8 @@ impl Command {
             Command::Rates(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]
             Command::Audit(arguments) => arguments.run(),
+            #[cfg(feature = "kafka")]
+            Command::Journal(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]
             Command::Skip(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]

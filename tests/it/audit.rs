@@ -91,3 +91,37 @@ fn a_record_that_no_worker_wrote_is_found() {
     assert!(found, "{ran:?}");
     assert!(ran.err.contains("the books do not balance"), "{ran:?}");
 }
+
+#[test]
+fn a_journal_is_shown_in_words_up_to_where_it_is_broken() {
+    let deployment = Deployment::of(Cluster::shared(), 2, "");
+    deployment.done("topics create");
+    let shown = deployment.done("journal inspect --partition 1");
+    let genesis = "0: record 0, ";
+    assert!(shown.starts_with(genesis), "{shown}");
+    assert!(shown.contains("partition 1 of 2"), "{shown}");
+
+    let state = deployment.cluster().topics().state;
+    let publisher = Publisher::new(&deployment.cluster().connection(), &state).expect("a producer");
+    publisher
+        .send(1, b"", b"foreign", now().millis())
+        .expect("handed over");
+    publisher.finish(1, WAIT, |_| ()).expect("delivered");
+    let ran = deployment.run("journal inspect --partition 1");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let last = ran.out.lines().last().unwrap_or_default();
+    assert!(
+        last.ends_with(": unreadable: not a journal record"),
+        "{ran:?}"
+    );
+    assert!(ran.err.contains("not a journal record"), "{ran:?}");
+
+    let ran = deployment.run("audit");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let broken = "state partition 1 offset ";
+    assert!(
+        ran.out.lines().any(|line| line.starts_with(broken)),
+        "{ran:?}"
+    );
+    assert!(ran.err.contains("1 violation"), "{ran:?}");
+}
