@@ -20,7 +20,9 @@ mod worker_cards;
 mod worker_group;
 mod worker_news;
 mod worker_permits;
+mod worker_settings;
 mod worker_side;
+mod worker_transaction;
 
 pub use admin::Admin;
 pub use cards::{CardNews, CardTopic};
@@ -39,8 +41,8 @@ pub use reader::{Committed, Isolation, Read, Start, TopicReader, Watermarks, hea
 pub use topics::{TopicFound, TopicNames, TopicPlan, TopicSettings, Wanted, differences, plan};
 // What a reader hands out.
 pub use rdkafka::message::{BorrowedMessage, Message};
-pub use worker::{Clock, WorkerSettings};
 pub use worker_cards::{CardFollower, CardShelf};
 pub use worker_group::run_workers;
 pub use worker_news::{News, Observer};
 pub use worker_permits::{give_permit, skip_group};
+pub use worker_settings::{Clock, WorkerSettings};

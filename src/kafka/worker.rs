@@ -4,79 +4,33 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::clients::Connection;
 use super::error::Error;
 use super::input::{GroupEvent, InputConsumer, InputSettings, Polled};
-use super::producer::{
-    Outcome, PartitionOffset, ProducerSettings, SendFailure, Sent, TopicHandle,
-    TransactionalProducer,
-};
-use super::topics::TopicNames;
+use super::producer::TransactionalProducer;
 use super::worker_batch::Batch;
 use super::worker_cards::CardShelf;
 use super::worker_news::{News, Observer};
+use super::worker_settings::{Clock, WorkerSettings};
 use super::worker_side::{Answer, Side};
-use crate::charging::{self, RawRef};
-use crate::domain::Moment;
-use crate::flow::{
-    Command, Destination, EndOfPartition, ExitReason, Failure, Flow, FlowSettings, Happened,
-    InputPosition, Now, Outgoing,
-};
-use crate::journal::{Genesis, JournalSettings};
-
-/// The reader's clock: real, or a fast one for the demo.
-pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
-
-/// Everything that the workers of a process need to know.
-#[derive(Clone, Debug)]
-pub struct WorkerSettings {
-    /// How to reach the cluster.
-    pub connection: Connection,
-    /// The topics' names.
-    pub names: TopicNames,
-    /// The group that shares the partitions.
-    pub group: String,
-    /// This process among those of the group.
-    pub instance: String,
-    /// Threads.
-    pub workers: u32,
-    /// When the group gives away the partitions of a worker that is gone.
-    pub session_timeout: Duration,
-    /// When the broker aborts the transaction of a worker that is gone.
-    pub transaction_timeout: Duration,
-    /// The flow's.
-    pub flow: FlowSettings,
-    /// The core's.
-    pub charging: charging::Settings,
-    /// The journal's.
-    pub journal: JournalSettings,
-    /// What the journals belong to.
-    pub genesis: Genesis,
-    /// Whether dead journal is deleted (the embedded cluster cannot).
-    pub trims: bool,
-    /// Whether to give the partitions away at once when stopped.
-    pub leave: bool,
-}
+use crate::charging::RawRef;
+use crate::flow::{Command, EndOfPartition, ExitReason, Flow, Happened, Now};
 
 /// Records polled before they are taken.
 const BATCH: usize = 4_096;
 /// Answers that may wait for a worker: one of each kind for each partition, and more.
 const ANSWERS: usize = 4_096;
-/// The longest that one call about a transaction waits before it is called again.
-const CALL: Duration = Duration::from_secs(2);
 /// The longest wait for a record while answers are awaited.
 const AWAITING: Duration = Duration::from_millis(5);
 
 pub(super) struct Worker<'c> {
-    settings: &'c WorkerSettings,
-    name: String,
-    consumer: &'c InputConsumer,
-    producer: Option<TransactionalProducer>,
+    pub(super) settings: &'c WorkerSettings,
+    pub(super) name: String,
+    pub(super) consumer: &'c InputConsumer,
+    pub(super) producer: Option<TransactionalProducer>,
     flow: Flow,
     commands: VecDeque<Command>,
     fresh: Vec<Command>,
@@ -93,8 +47,8 @@ pub(super) struct Worker<'c> {
     cards_seen: u64,
     clock: Clock,
     started: Instant,
-    ending_since: Instant,
-    observer: Observer,
+    pub(super) ending_since: Instant,
+    pub(super) observer: Observer,
     exit: Option<ExitReason>,
 }
 
@@ -203,7 +157,7 @@ impl<'c> Worker<'c> {
         }
     }
 
-    fn step(&mut self, happened: Happened<'_>) {
+    pub(super) fn step(&mut self, happened: Happened<'_>) {
         let now = self.now();
         self.flow.step(now, happened, &mut self.fresh);
         self.commands.extend(self.fresh.drain(..));
@@ -358,12 +312,7 @@ impl<'c> Worker<'c> {
             Command::AskPermit(partition) => {
                 let _ = self.side.permits.try_send((partition, self.to_me.clone()));
             }
-            Command::Begin => {
-                let outcome = self.producer().begin();
-                if let Err(failure) = outcome_of(outcome) {
-                    self.step(Happened::Failed(failure));
-                }
-            }
+            Command::Begin => self.begin(),
             Command::Send(outgoing) => self.send(outgoing),
             Command::SendOffsets(positions) => self.send_offsets(positions),
             Command::Commit => self.commit(),
@@ -387,49 +336,6 @@ impl<'c> Worker<'c> {
             }
             Command::Exit(reason) => self.exit = Some(reason),
         }
-    }
-
-    fn producer(&self) -> &TransactionalProducer {
-        self.producer
-            .as_ref()
-            .expect("the flow begins nothing without a producer")
-    }
-
-    fn build(&mut self) {
-        (self.observer)(News::NotReady);
-        // Dropped first: it must never be used again, and its name is needed.
-        self.producer = None;
-        let happened = match self.new_producer() {
-            Ok(producer) => match outcome_of(producer.init(CALL)) {
-                Ok(()) => {
-                    self.producer = Some(producer);
-                    (self.observer)(News::Ready);
-                    Happened::ProducerReady
-                }
-                Err(failure) => Happened::Failed(failure),
-            },
-            Err(error) => Happened::Failed(Failure::Fatal(error.to_string())),
-        };
-        self.step(happened);
-    }
-
-    fn new_producer(&self) -> Result<TransactionalProducer, Error> {
-        let settings = ProducerSettings {
-            transactional_id: self.name.clone(),
-            transaction_timeout: self.settings.transaction_timeout,
-        };
-        let names = &self.settings.names;
-        let topics = Destination::ALL.map(|destination| match destination {
-            Destination::RatedUsage => names.rated_usage.as_str(),
-            Destination::BalanceNotices => &names.balance_notices,
-            Destination::CallControl => &names.call_control,
-            Destination::Rejected => &names.rejected,
-            // Nothing goes there then, and an obliging broker would create it for being asked about it.
-            Destination::Balances if !self.settings.flow.balances => &names.state,
-            Destination::Balances => &names.balances,
-            Destination::State => &names.state,
-        });
-        TransactionalProducer::new(&self.settings.connection, &settings, &names.events, &topics)
     }
 
     fn restore(&mut self, partition: i32, attempt: u64) {
@@ -468,101 +374,6 @@ impl<'c> Worker<'c> {
         }
     }
 
-    fn send(&mut self, outgoing: Outgoing) {
-        let happened = match self.send_all(&outgoing) {
-            Ok(()) => Happened::Sent(outgoing),
-            Err((partition, why)) => Happened::SendFailed(outgoing, partition, why),
-        };
-        self.step(happened);
-    }
-
-    fn send_all(&self, outgoing: &Outgoing) -> Result<(), (i32, String)> {
-        let mut headers = Vec::new();
-        for place in 0..outgoing.len() {
-            let record = outgoing.record(place, &mut headers);
-            let sent = Sent {
-                topic: TopicHandle(record.destination as usize),
-                partition: record.partition,
-                key: record.key,
-                payload: record.payload,
-                headers: &headers,
-                ticket: record.ticket,
-            };
-            self.send_one(sent).map_err(|why| (record.partition, why))?;
-        }
-        Ok(())
-    }
-
-    /// A full queue is waited for: nothing is polled meanwhile, so nothing grows.
-    fn send_one(&self, record: Sent<'_>) -> Result<(), String> {
-        let deadline = Instant::now() + self.settings.transaction_timeout;
-        loop {
-            match self.producer().send(record) {
-                Ok(()) => return Ok(()),
-                Err(SendFailure::QueueFull) if Instant::now() < deadline => {
-                    thread::sleep(Duration::from_millis(1));
-                }
-                Err(SendFailure::QueueFull) => {
-                    return Err("the producer's queue stayed full".to_owned());
-                }
-                Err(SendFailure::TooLarge) => {
-                    return Err("a record is larger than may be sent".to_owned());
-                }
-                Err(SendFailure::Failed(why)) => return Err(why),
-            }
-        }
-    }
-
-    fn send_offsets(&mut self, positions: Vec<InputPosition>) {
-        self.ending_since = Instant::now();
-        let offsets: Vec<PartitionOffset> = positions
-            .into_iter()
-            .map(|position| PartitionOffset {
-                partition: position.partition,
-                next_offset: position.next_offset,
-                metadata: position.metadata,
-            })
-            .collect();
-        // KAFKA rule 3: fresh for every commit, and never with a generation below zero.
-        let result = match self.consumer.group() {
-            Some(group) => outcome_of(self.producer().send_offsets(&offsets, &group, CALL)),
-            None => Err(Failure::StaleGeneration(
-                "not a member of the group".to_owned(),
-            )),
-        };
-        self.step(match result {
-            Ok(()) => Happened::OffsetsSent,
-            Err(failure) => Happened::Failed(failure),
-        });
-    }
-
-    fn commit(&mut self) {
-        let outcome = self.producer().commit(CALL);
-        let happened = match outcome_of(outcome) {
-            Ok(()) => {
-                // KAFKA rule 8: all delivery reports are in when the commit returned.
-                let delivered = self.producer().take_delivered();
-                let journal = delivered
-                    .iter()
-                    .map(|delivered| (delivered.partition, delivered.offset))
-                    .collect();
-                Happened::Committed(journal)
-            }
-            Err(failure) => Happened::Failed(failure),
-        };
-        self.step(happened);
-    }
-
-    fn abort(&mut self) {
-        (self.observer)(News::Aborted);
-        // KAFKA rule 2: flushed first, bounded.
-        let outcome = self.producer().abort(CALL, CALL);
-        self.step(match outcome_of(outcome) {
-            Ok(()) => Happened::Aborted,
-            Err(failure) => Happened::Failed(failure),
-        });
-    }
-
     /// What is left of the present batch, if the partition is still read as it was.
     fn offer(&mut self, partition: i32, left: &[Run<'_>]) {
         let run = left.iter().find(|run| run.partition == partition);
@@ -586,16 +397,4 @@ impl<'c> Worker<'c> {
 struct Run<'b> {
     partition: i32,
     records: &'b [RawRef<'b>],
-}
-
-fn outcome_of(outcome: Outcome) -> Result<(), Failure> {
-    Err(match outcome {
-        Outcome::Done => return Ok(()),
-        Outcome::Retriable(why) => Failure::Retriable(why),
-        Outcome::Abortable(why) => Failure::Abortable(why),
-        Outcome::StaleGeneration(why) => Failure::StaleGeneration(why),
-        Outcome::FencedProducer(why) => Failure::FencedProducer(why),
-        Outcome::FencedInstance(why) => Failure::FencedInstance(why),
-        Outcome::Fatal(why) => Failure::Fatal(why),
-    })
 }

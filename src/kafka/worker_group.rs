@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::error::Error;
-use super::worker::{self, Clock, WorkerSettings};
+use super::worker;
 use super::worker_cards::CardShelf;
 use super::worker_news::Observer;
+use super::worker_settings::{Clock, WorkerSettings};
 use super::worker_side;
 use crate::flow::ExitReason;
 

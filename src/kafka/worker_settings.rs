@@ -1,0 +1,45 @@
+//! What the workers of a process need to know.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clients::Connection;
+use super::topics::TopicNames;
+use crate::charging;
+use crate::domain::Moment;
+use crate::flow::FlowSettings;
+use crate::journal::{Genesis, JournalSettings};
+
+/// The reader's clock: real, or a fast one for the demo.
+pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// Everything that the workers of a process need to know.
+#[derive(Clone, Debug)]
+pub struct WorkerSettings {
+    /// How to reach the cluster.
+    pub connection: Connection,
+    /// The topics' names.
+    pub names: TopicNames,
+    /// The group that shares the partitions.
+    pub group: String,
+    /// This process among those of the group.
+    pub instance: String,
+    /// Threads.
+    pub workers: u32,
+    /// When the group gives away the partitions of a worker that is gone.
+    pub session_timeout: Duration,
+    /// When the broker aborts the transaction of a worker that is gone.
+    pub transaction_timeout: Duration,
+    /// The flow's.
+    pub flow: FlowSettings,
+    /// The core's.
+    pub charging: charging::Settings,
+    /// The journal's.
+    pub journal: JournalSettings,
+    /// What the journals belong to.
+    pub genesis: Genesis,
+    /// Whether dead journal is deleted (the embedded cluster cannot).
+    pub trims: bool,
+    /// Whether to give the partitions away at once when stopped.
+    pub leave: bool,
+}
