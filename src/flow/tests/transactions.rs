@@ -3,7 +3,8 @@
 use expect_test::expect;
 
 use super::stage::{P, Stage, configured, event, junk, moment, stray_tick, unknown_start};
-use crate::flow::{Happened, LaneView};
+use crate::codec::{Partitioner, partition_of};
+use crate::flow::{EndOfPartition, Happened, LaneView};
 
 #[test]
 fn a_batch_is_committed_50_milliseconds_after_its_first_record() {
@@ -300,4 +301,39 @@ fn a_worker_that_is_behind_commits_less_often() {
         send State
     "#]]
     .assert_eq(&stage.pass(1).tell(Happened::Time));
+}
+
+#[test]
+fn the_clock_fires_nothing_while_records_lie_beyond_what_was_applied() {
+    let mut stage = Stage::at_work(|_| {});
+    stage.poll(0, &[configured(0), stray_tick(1)]);
+    stage.pass(50).tell(Happened::Time);
+    stage.commit_all();
+    stage.pass(11 * 60_000);
+    let asked_at = stage.clock;
+    let end = |position| {
+        Happened::End(EndOfPartition {
+            partition: P,
+            asked_at,
+            position,
+            start: 0,
+            end: 4,
+        })
+    };
+    assert_eq!(stage.tell(end(2)), "");
+    // Behind the last record stand only markers, which the consumer's position has passed.
+    assert_eq!(stage.tell(end(4)), "Begin\nsend Rejected(ORPHAN)\n");
+}
+
+#[test]
+fn a_record_on_a_partition_that_its_key_does_not_belong_to_is_misrouted() {
+    let elsewhere = (2..)
+        .find(|count| partition_of(Partitioner::Murmur2, b"contoso", *count) != P)
+        .expect("some number of partitions puts it elsewhere");
+    let mut stage = Stage::at_work(|settings| settings.partitions = elsewhere);
+    expect![[r#"
+        Begin
+        send Rejected(MISROUTED)
+    "#]]
+    .assert_eq(&stage.poll(0, &[configured(0)]));
 }
