@@ -32,6 +32,7 @@ impl Partition {
         if more && !account.cuts.is_empty() {
             self.try_again(slot, on, &mut turn);
         }
+        self.look_ahead_again(&turn, on);
         let card = self
             .accounts
             .get(slot)
@@ -88,6 +89,29 @@ impl Partition {
                 continue;
             }
             call.try_again(&mut account.tenant, on, &mut turn.out);
+            call.look_ahead(&account.tenant, on);
+            account.count(slot, call);
+        }
+    }
+
+    /// The pool of other months or calls decides what a call's next minute costs as long as that
+    /// minute is not held; such a call is under a cut.
+    fn look_ahead_again(&mut self, turn: &Turn, on: &Occasion<'_>) {
+        let account = self.accounts.get(turn.slot).expect("a turn has its tenant");
+        let licenses = account.tenant.config.subscription_licenses;
+        let left = account.tenant.wallet.pool.left_of_all(licenses);
+        if left == turn.pool_before || account.cuts.is_empty() {
+            return;
+        }
+        let under_cut: Vec<u32> = account.cuts.iter().map(|(_, _, slot)| *slot).collect();
+        for slot in under_cut {
+            let Some(call) = self.calls.moved(slot) else {
+                continue;
+            };
+            let account = self
+                .accounts
+                .moved(turn.slot)
+                .expect("a turn has its tenant");
             call.look_ahead(&account.tenant, on);
             account.count(slot, call);
         }
