@@ -207,9 +207,9 @@ impl Run {
             offset: 0,
             published: Vec::new(),
         };
-        for tenant in 0..TENANTS.len() {
+        for (tenant, id) in TENANTS.into_iter().enumerate() {
             let config = Body::TenantConfigured(Box::new(configuration(tenant)));
-            run.take(TENANTS[tenant], Some(config));
+            run.take(id, Some(config));
         }
         run
     }
