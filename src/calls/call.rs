@@ -86,7 +86,7 @@ pub struct CallState {
 #[derive(Clone, Debug)]
 pub struct Call {
     /// What never changes.
-    pub fixed: Box<CallFixed>,
+    pub fixed: CallFixed,
     /// What does.
     pub state: CallState,
     /// What of it is counted in its tenant's sums.
@@ -128,7 +128,7 @@ impl Call {
             burn: Money::ZERO,
         };
         Call {
-            fixed: Box::new(fixed),
+            fixed,
             state,
             counted: Share::default(),
             look: LastLook::default(),
@@ -138,7 +138,6 @@ impl Call {
     /// From what the journal kept.
     #[must_use]
     pub fn from_parts(fixed: CallFixed, state: CallState) -> Self {
-        let fixed = Box::new(fixed);
         Call {
             fixed,
             state,

@@ -56,7 +56,7 @@ impl Packed {
             tenant,
             content,
             leg,
-        } = *call.fixed;
+        } = call.fixed;
         let description = &leg.description;
         Packed {
             tenant,

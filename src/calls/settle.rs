@@ -4,7 +4,8 @@ use super::leg::{Leg, Meter};
 use super::pricing::use_minutes;
 use super::{Occasion, Outcome};
 use crate::domain::{
-    Cause, CutScope, LegKind, Money, RatedUsage, RatedUsageKind, Record, default_mask_digits,
+    Cause, CutScope, LegKind, LotUses, Money, RatedUsage, RatedUsageKind, Record,
+    default_mask_digits,
 };
 use crate::wallet::{Tenant, Wallet};
 
@@ -61,7 +62,7 @@ pub(super) fn settle(
         return false;
     }
     let balance_before = tenant.wallet.balance();
-    let mut lots = Vec::new();
+    let mut lots = LotUses::new();
     let lots_before = tenant.wallet.lots.iter().len();
     if amount.is_positive() {
         tenant.wallet.debit(amount, &mut lots);

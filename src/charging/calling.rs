@@ -26,8 +26,13 @@ impl Partition {
         (key, self.packed_index.get(&key).copied())
     }
 
-    fn turn_of(&self, slot: u32) -> Turn {
-        Turn::of(slot, self.accounts.get(slot).expect("the tenant was found"))
+    fn turn_of(&mut self, slot: u32) -> Turn {
+        let out = std::mem::take(&mut self.spare);
+        let account = self.accounts.get(slot).expect("the tenant was found");
+        Turn {
+            out,
+            ..Turn::of(slot, account)
+        }
     }
 
     fn too_late(&self, occurred_at: Moment) -> Result<(), Fault> {

@@ -61,7 +61,7 @@ impl Partition {
         };
         let lots_changed = turn.out.lots_changed;
         turn.out.notices.append(&mut verdict.notices);
-        publish(account, turn.out, verdict.order, on, facts);
+        self.spare = publish(account, turn.out, verdict.order, on, facts);
         if recharged || lots_changed {
             self.set_lot_timers(slot);
         }
@@ -302,18 +302,19 @@ fn rank(kind: NoticeKind) -> u8 {
     }
 }
 
+/// Publishes in the order of the groups; gives back the emptied outcome, for the next turn.
 fn publish(
     account: &mut Account,
     mut out: Outcome,
     order: Option<TenantOrderKind>,
     on: &Occasion<'_>,
     facts: &mut Facts,
-) {
+) -> Outcome {
     facts.records.append(&mut out.entries);
     let tenant = &mut account.tenant;
     out.notices.sort_by_key(|notice| rank(notice.kind));
     let (available, gauge) = (tenant.available(), tenant.gauge());
-    for notice in out.notices {
+    for notice in out.notices.drain(..) {
         tenant.wallet.notice_sequence += 1;
         let wallet = &tenant.wallet;
         facts
@@ -352,5 +353,10 @@ fn publish(
                 issued_at: on.now,
                 source: on.source,
             })));
+    }
+    Outcome {
+        credit_short: false,
+        lots_changed: false,
+        ..out
     }
 }

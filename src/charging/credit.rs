@@ -9,8 +9,8 @@ use super::timers::TimerKind;
 use super::turn::{Fault, Turn, fault};
 use crate::calls::{Notice, Occasion};
 use crate::domain::{
-    AdjustmentReason, BillingMode, CreditAdjusted, CreditGranted, EntryKind, Moment, Money,
-    NoticeKind, RechargeFailed, Record, RejectReason, Symbol, WalletEntry,
+    AdjustmentReason, BillingMode, CreditAdjusted, CreditGranted, EntryKind, LotUses, Moment,
+    Money, NoticeKind, RechargeFailed, Record, RejectReason, Symbol, WalletEntry,
 };
 use crate::wallet::{Lot, LotIdentity, Tenant};
 
@@ -152,7 +152,7 @@ impl Partition {
         entry.reason = Some(adjustment.reason.symbol());
         let balance_before = tenant.wallet.balance();
         if adjustment.amount.is_negative() {
-            tenant.wallet.debit(-adjustment.amount, &mut Vec::new());
+            tenant.wallet.debit(-adjustment.amount, &mut LotUses::new());
         } else {
             let (paid, rest) = tenant.wallet.pay_debt(adjustment.amount);
             entry.debt_paid = paid;

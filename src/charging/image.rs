@@ -55,12 +55,7 @@ impl Partition {
             }
             (Table::Tenant, Part::Fixed) => {
                 let tenant = &self.accounts.get(slot).expect("the row exists").tenant;
-                let lots: Vec<_> = tenant
-                    .wallet
-                    .lots
-                    .iter()
-                    .map(|lot| &*lot.identity)
-                    .collect();
+                let lots: Vec<_> = tenant.wallet.lots.iter().map(|lot| &lot.identity).collect();
                 append(out, &(&tenant.id, &*tenant.config, lots));
             }
             (Table::Tenant, Part::Moving) => {
@@ -75,7 +70,7 @@ impl Partition {
                 append(out, &(wallet, lots));
             }
             (Table::Call, Part::Fixed) => {
-                append(out, &*self.calls.get(slot).expect("the row exists").fixed);
+                append(out, &self.calls.get(slot).expect("the row exists").fixed);
             }
             (Table::Call, Part::Moving) => {
                 append(out, &self.calls.get(slot).expect("the row exists").state);

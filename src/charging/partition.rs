@@ -11,7 +11,7 @@ use super::index::{Index, Map, hash_of};
 use super::parking::ParkedRow;
 use super::rows::Rows;
 use super::timers::Timers;
-use crate::calls::{Call, Packed, Share};
+use crate::calls::{Call, Outcome, Packed, Share};
 use crate::domain::{LotUse, Moment, TenantBalance};
 use crate::wallet::Tenant;
 
@@ -104,6 +104,8 @@ pub struct Partition {
     pub(super) parked_index: HashMap<(u32, Arc<str>), Vec<u32>, foldhash::fast::FixedState>,
     pub(super) timers: Timers,
     pub(super) live_calls: usize,
+    /// An emptied outcome, so that a turn allocates none.
+    pub(super) spare: Outcome,
 }
 
 impl Partition {
@@ -137,6 +139,7 @@ impl Partition {
             parked_index: HashMap::default(),
             timers: Timers::default(),
             live_calls: 0,
+            spare: Outcome::default(),
         }
     }
 

@@ -24,9 +24,9 @@ pub use money::{Money, MoneyError};
 pub use phone::{NumberError, PhoneNumber, country_of, default_mask_digits, is_default_zone_a};
 pub use reason::{OrderReason, RejectReason, Rejected, RejectedRecord, Stage};
 pub use record::{
-    BalanceNotice, CallDescription, CallOrder, CallOrderKind, Cause, EntryKind, LotUse, NoticeKind,
-    RateCardPart, RatedUsage, RatedUsageKind, Record, Source, TenantBalance, TenantOrder,
-    TenantOrderKind, WalletEntry,
+    BalanceNotice, CallDescription, CallOrder, CallOrderKind, Cause, EntryKind, LotUse, LotUses,
+    NoticeKind, RateCardPart, RatedUsage, RatedUsageKind, Record, Source, TenantBalance,
+    TenantOrder, TenantOrderKind, WalletEntry,
 };
 pub use symbol::Symbol;
 pub(crate) use symbol::symbols;

@@ -130,6 +130,9 @@ pub struct LotUse {
     pub amount: Money,
 }
 
+/// Mostly one lot.
+pub type LotUses = smallvec::SmallVec<[LotUse; 1]>;
+
 /// A priced part of a leg.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RatedUsage {
@@ -168,7 +171,7 @@ pub struct RatedUsage {
     /// Of the amount, what neither a hold nor credit covered.
     pub uncovered: Money,
     /// Where the amount came from, debt apart.
-    pub lots: Vec<LotUse>,
+    pub lots: LotUses,
     /// Before this record.
     pub balance_before: Money,
     /// After it.

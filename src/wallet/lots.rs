@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::domain::{LotKind, LotUse, Moment, Money};
+use crate::domain::{LotKind, LotUse, LotUses, Moment, Money};
 
 /// One purchase of credit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lot {
     /// What never changes.
-    pub identity: Arc<LotIdentity>,
+    pub identity: LotIdentity,
     /// What does.
     pub state: LotState,
 }
@@ -55,7 +55,7 @@ impl Lot {
         let notices = EXPIRY_NOTICE_DAYS.iter().take_while(past).count();
         let notices = u8::try_from(notices).expect("two notices at most");
         Lot {
-            identity: Arc::new(identity),
+            identity,
             state: LotState {
                 remaining,
                 notices,
@@ -114,7 +114,7 @@ impl Lots {
     }
 
     /// Takes up to `amount`, lot by lot; what no lot could give is returned.
-    pub fn take(&mut self, amount: Money, uses: &mut Vec<LotUse>) -> Money {
+    pub fn take(&mut self, amount: Money, uses: &mut LotUses) -> Money {
         let mut rest = amount;
         let mut empty = 0;
         for lot in &mut self.lots {
@@ -136,7 +136,7 @@ impl Lots {
     }
 
     /// Gives `amount` back to the lot next in use; false if there is none.
-    pub fn give_back(&mut self, amount: Money, uses: &mut Vec<LotUse>) -> bool {
+    pub fn give_back(&mut self, amount: Money, uses: &mut LotUses) -> bool {
         let Some(lot) = self.lots.first_mut() else {
             return false;
         };
@@ -160,7 +160,7 @@ impl Lots {
     /// Takes `amount` from the first expired lot and counts the forfeit.
     ///
     /// Returns the lot and the forfeit's number. There must be an expired lot with as much left.
-    pub fn forfeit(&mut self, amount: Money) -> (Arc<LotIdentity>, u32) {
+    pub fn forfeit(&mut self, amount: Money) -> (LotIdentity, u32) {
         let place = self.lots.iter().position(|lot| lot.state.expired);
         let place = place.expect("a forfeit has an expired lot");
         let lot = &mut self.lots[place];
@@ -193,7 +193,7 @@ impl Lots {
         let pairs = identities.into_iter().zip(states);
         let lots: SmallVec<[Lot; 1]> = pairs
             .map(|(identity, state)| Lot {
-                identity: Arc::new(identity),
+                identity,
                 state: *state,
             })
             .collect();
@@ -223,7 +223,7 @@ mod tests {
         lots.insert(lot("late", 5, 1, 300));
         lots.insert(lot("young", 5, 2, 200));
         lots.insert(lot("old", 5, 1, 200));
-        let mut uses = Vec::new();
+        let mut uses = LotUses::new();
         let rest = lots.take(Money::from_micros(12), &mut uses);
         let names: Vec<_> = uses
             .iter()
@@ -238,11 +238,11 @@ mod tests {
         let mut lots = Lots::default();
         lots.insert(lot("a", 5, 1, 300));
         assert_eq!(
-            lots.take(Money::from_micros(8), &mut Vec::new()),
+            lots.take(Money::from_micros(8), &mut LotUses::new()),
             Money::from_micros(3)
         );
         assert_eq!((lots.total(), lots.iter().count()), (Money::ZERO, 0));
-        assert!(!lots.give_back(Money::from_micros(1), &mut Vec::new()));
+        assert!(!lots.give_back(Money::from_micros(1), &mut LotUses::new()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{Alarm, Alarms, Exhaustion, Gauge, Lot, LotIdentity, Lots, Pool};
-use crate::domain::{BillingMode, LotKind, LotUse, Moment, Money, TenantConfig};
+use crate::domain::{BillingMode, LotKind, LotUse, LotUses, Moment, Money, TenantConfig};
 
 /// How many UTC days of spend are kept.
 const SPEND_DAYS_KEPT: usize = 4;
@@ -77,7 +77,7 @@ impl Wallet {
     }
 
     /// Takes `amount` from the lots in order; the rest becomes debt.
-    pub fn debit(&mut self, amount: Money, uses: &mut Vec<LotUse>) {
+    pub fn debit(&mut self, amount: Money, uses: &mut LotUses) {
         let rest = self.lots.take(amount, uses);
         self.debt += rest;
     }
@@ -97,7 +97,7 @@ impl Wallet {
         record_id: impl FnOnce() -> String,
         occurred_at: Moment,
         now: Moment,
-        uses: &mut Vec<LotUse>,
+        uses: &mut LotUses,
     ) -> bool {
         let (_, rest) = self.pay_debt(amount);
         if rest.is_zero() || self.lots.give_back(rest, uses) {

@@ -291,7 +291,7 @@ pub fn rated_usage() -> impl Strategy<Value = Record> {
                 currency: card.2,
                 pool_minutes: seconds[4],
                 uncovered: amounts[2],
-                lots: card.3,
+                lots: card.3.into(),
                 balance_before: amounts[3],
                 balance_after: amounts[4],
                 occurred_at: rest.0,

@@ -62,7 +62,7 @@ fn usage() -> Record {
         currency: eur(),
         pool_minutes: -1,
         uncovered: micros(2),
-        lots: vec![LotUse {
+        lots: smallvec::smallvec![LotUse {
             lot_id: "payment/p1".into(),
             amount: micros(-7),
         }],
