@@ -53,7 +53,7 @@ fn usage() -> Record {
         currency: Currency::parse("EUR").expect("a currency"),
         pool_minutes: 0,
         uncovered: Money::ZERO,
-        lots: vec![LotUse {
+        lots: smallvec::smallvec![LotUse {
             lot_id: "payment/p1".into(),
             amount: Money::from_micros(18_000),
         }],
