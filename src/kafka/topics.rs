@@ -167,7 +167,13 @@ pub fn plan(names: &TopicNames, settings: &TopicSettings) -> Vec<TopicPlan> {
                 unbounded.clone(),
             ],
         ),
-        topic(&names.rate_cards, 1, "compact", &[]),
+        topic(
+            &names.rate_cards,
+            1,
+            "compact",
+            // A version is in force from its timestamp on: the broker's clock, not a publisher's.
+            &[("message.timestamp.type", exactly("LogAppendTime"))],
+        ),
     ];
     for name in [
         &names.rated_usage,
@@ -275,7 +281,7 @@ mod tests {
         }
         expect![[r#"
             tollkeeper.events 16 x 3: cleanup.policy=delete message.timestamp.type=LogAppendTime retention.bytes=-1 retention.ms=604800000
-            tollkeeper.rate-cards 1 x 3: cleanup.policy=compact
+            tollkeeper.rate-cards 1 x 3: cleanup.policy=compact message.timestamp.type=LogAppendTime
             tollkeeper.rated-usage 16 x 3: cleanup.policy=delete retention.bytes=-1 retention.ms=2592000000
             tollkeeper.balance-notices 16 x 3: cleanup.policy=delete retention.bytes=-1 retention.ms=2592000000
             tollkeeper.call-control 16 x 3: cleanup.policy=delete retention.bytes=-1 retention.ms=2592000000

@@ -83,7 +83,7 @@ fn a_zombie_that_wakes_after_its_session_writes_nothing() {
 fn a_broker_that_is_killed_and_comes_back_costs_time_only() {
     let own = Own::start(1);
     let deployment = deployed(own.cluster());
-    let mut worker = Process::start(&deployment, "a");
+    let mut worker = Process::start_patient(&deployment, "a");
     worker.says("partition at work");
     LOAD.publish(&deployment, 0);
     usage_beyond(&deployment, 0);
@@ -111,7 +111,7 @@ fn a_second_process_of_the_same_name_ends_the_first() {
 fn a_broker_that_falls_silent_in_the_middle_of_commits_leaves_nothing_in_doubt() {
     let own = Own::start(1);
     let deployment = deployed(own.cluster());
-    let mut worker = Process::start(&deployment, "a");
+    let mut worker = Process::start_patient(&deployment, "a");
     worker.says("partition at work");
     let mut rounds = 0;
     // Short silences are waited out, long ones make the end of a transaction ambiguous.

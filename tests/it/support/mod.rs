@@ -4,7 +4,9 @@ mod cluster;
 mod deployment;
 mod load;
 mod process;
+pub mod reference;
 mod running;
+pub mod traffic;
 mod wait;
 
 pub use cluster::{Cluster, Own};

@@ -1,0 +1,48 @@
+//! `tollkeeper run` as a process: how it starts and ends.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Cluster, Deployment, Process};
+
+#[test]
+fn a_term_signal_ends_it_with_0_within_5_seconds_and_a_restart_in_place_is_quick() {
+    let deployment = Deployment::of(Cluster::shared(), 1, "");
+    deployment.done("topics create");
+    for _ in 0..2 {
+        let started = Instant::now();
+        let mut process = Process::start(&deployment, "one");
+        process.says("partition at work");
+        // The second time nobody has to wait for a session to end.
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            started.elapsed()
+        );
+        let asked = Instant::now();
+        process.signal("TERM");
+        assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+        assert!(
+            asked.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            asked.elapsed()
+        );
+    }
+}
+
+#[test]
+fn without_its_topics_it_ends_with_3_and_says_what_helps() {
+    let deployment = Deployment::of(Cluster::shared(), 1, "");
+    let mut process = Process::start(&deployment, "one");
+    assert_eq!(process.ends().code(), Some(3), "{}", process.log());
+    let name = deployment.cluster().topics().events;
+    for said in [
+        format!("topic `{name}` does not exist"),
+        "tollkeeper topics create".to_owned(),
+    ] {
+        assert!(
+            process.log().contains(&said),
+            "`{said}` in {}",
+            process.log()
+        );
+    }
+}
