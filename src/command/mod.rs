@@ -29,6 +29,8 @@ mod simulate;
 #[cfg(feature = "kafka")]
 mod skip;
 #[cfg(feature = "kafka")]
+mod tenants;
+#[cfg(feature = "kafka")]
 mod topics;
 
 use std::ffi::OsString;
@@ -75,6 +77,8 @@ enum Command {
     #[cfg(feature = "kafka")]
     Journal(journal::Arguments),
     #[cfg(feature = "kafka")]
+    Tenants(tenants::Arguments),
+    #[cfg(feature = "kafka")]
     Skip(skip::Arguments),
     #[cfg(feature = "kafka")]
     Topics(topics::Arguments),
@@ -97,6 +101,8 @@ impl Command {
             Command::Audit(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]
             Command::Journal(arguments) => arguments.run(),
+            #[cfg(feature = "kafka")]
+            Command::Tenants(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]
             Command::Skip(arguments) => arguments.run(),
             #[cfg(feature = "kafka")]

@@ -1,13 +1,16 @@
 //! From the configuration to Kafka, for every command that goes there.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 use super::Failure;
+use crate::charging::Settings;
 use crate::codec::SchemaSet;
 use crate::config::Config;
-use crate::kafka;
+use crate::journal::{Genesis, JournalSettings, Restored, Restorer};
+use crate::kafka::{self, Message as _, Start, TopicReader};
 
 /// How long a command waits for an answer of Kafka.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,4 +55,32 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
         "`schemas.dir`: reading `{}`: {error}",
         path.display()
     ))
+}
+
+/// Reads the journal of a partition to its stable end and brings its state back, for reading.
+pub(super) fn restore(
+    reader: &mut TopicReader,
+    genesis: Genesis,
+    (journal, charging): (JournalSettings, Settings),
+    partition: i32,
+) -> Result<Restored, Failure> {
+    let mut reading = Restorer::new(genesis, partition, journal, charging, None);
+    let mut fault = None;
+    reader.read_to_end(
+        &[(partition, Start::Beginning)],
+        PATIENCE,
+        |message| match reading.feed(message.offset(), message.payload().unwrap_or_default()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                fault = Some(error);
+                ControlFlow::Break(())
+            }
+        },
+    )?;
+    let restored = match fault {
+        Some(error) => Err(error),
+        None => reading.finish(),
+    };
+    restored
+        .map_err(|error| Failure::Input(format!("the journal of partition {partition}: {error}")))
 }

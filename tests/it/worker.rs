@@ -358,3 +358,23 @@ fn events_in_three_encodings_lead_to_the_same_records() {
         assert_eq!(of_tenant, ["payment/p1 5", "c/FINAL 5"], "{tenant}");
     }
 }
+
+#[test]
+fn what_a_tenant_has_is_shown_from_its_journal() {
+    let deployment = deployed(4);
+    let (first, second) = (
+        r#"{"type":"TenantConfigured","event_id":"e1","tenant_id":"contoso","occurred_at":"2026-11-23T10:00:00.000Z","version":1,"status":"ACTIVE","currency":"EUR","country":"DE","rate_card":"standard","billing_mode":"PREPAID"}"#,
+        r#"{"type":"CreditGranted","event_id":"e2","tenant_id":"contoso","occurred_at":"2026-11-23T10:00:01.000Z","payment_id":"p1","amount":"12.5","currency":"EUR","kind":"PURCHASE"}"#,
+    );
+    publish(&deployment, &[first.to_owned(), second.to_owned()]);
+    let worker = Running::start(&deployment, "a", |_| {});
+    eventually("the grant", || {
+        (deployment.consume("rated_usage").len() == 1).then_some(())
+    });
+    let shown = deployment.done("tenants show contoso");
+    assert!(shown.contains(r#""balance": "12.5""#), "{shown}");
+    let ran = deployment.run("tenants show fabrikam");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("`fabrikam` is not known"), "{ran:?}");
+    worker.stop();
+}

@@ -1,6 +1,5 @@
 //! Kafka inside this process, the worker on it, and what comes out.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::super::observe::observer;
+use super::super::reach::restore;
 use super::clock::FastClock;
 use super::story::{CARD, CARD_ID, euro};
 use crate::charging::{self, TenantFigures};
@@ -19,7 +19,7 @@ use crate::command::Failure;
 use crate::domain::{Event, Moment};
 use crate::flow::{ExitReason, FlowSettings};
 use crate::http::{Server, Shown};
-use crate::journal::{Genesis, JournalSettings, Restorer};
+use crate::journal::{Genesis, JournalSettings};
 use crate::kafka::{
     self, CardFollower, Connection, EmbeddedCluster, Isolation, Message as _, Publisher, Read,
     Start, TopicNames, TopicReader, WorkerSettings, found_journals, run_workers,
@@ -198,7 +198,10 @@ impl Embedded {
         )?;
         let mut figures = Vec::new();
         for partition in 0..PARTITIONS {
-            figures.extend(restore(&mut reader, &self.settings, partition)?);
+            let settings = (self.settings.journal, self.settings.charging);
+            let genesis = self.settings.genesis.clone();
+            let restored = restore(&mut reader, genesis, settings, partition)?;
+            figures.extend(restored.partition.figures());
         }
         figures.sort_by(|a, b| a.tenant_id.cmp(&b.tenant_id));
         Ok(figures)
@@ -285,39 +288,4 @@ fn open(connection: &Connection, topic: &str) -> Result<TopicReader, Failure> {
         .collect();
     reader.assign(&starts)?;
     Ok(reader)
-}
-
-fn restore(
-    reader: &mut TopicReader,
-    settings: &WorkerSettings,
-    partition: i32,
-) -> Result<Vec<TenantFigures>, Failure> {
-    let genesis = settings.genesis.clone();
-    let mut reading = Restorer::new(
-        genesis,
-        partition,
-        settings.journal,
-        settings.charging,
-        None,
-    );
-    let mut fault = None;
-    reader.read_to_end(
-        &[(partition, Start::Beginning)],
-        PATIENCE,
-        |message| match reading.feed(message.offset(), message.payload().unwrap_or_default()) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                fault = Some(error);
-                ControlFlow::Break(())
-            }
-        },
-    )?;
-    let restored = match fault {
-        Some(error) => Err(error),
-        None => reading.finish(),
-    };
-    let restored = restored.map_err(|error| {
-        Failure::Input(format!("the journal of partition {partition}: {error}"))
-    })?;
-    Ok(restored.partition.figures())
 }
