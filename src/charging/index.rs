@@ -9,32 +9,42 @@ use hashbrown::{HashMap, HashTable};
 pub(super) type Map<K> = HashMap<K, u32, FixedState>;
 
 /// Slots found by a text and, for calls, the tenant they belong to.
+///
+/// An entry has 8 bytes, so that the index of many tenants stays in the processor's cache.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    slots: HashTable<(u64, u32)>,
+    slots: HashTable<(u32, u32)>,
 }
 
 /// The hash under which an id of an owner is found.
-pub(super) fn hash_of(owner: u32, id: &str) -> u64 {
-    FixedState::with_seed(u64::from(owner) + 1).hash_one(id)
+pub(super) fn hash_of(owner: u32, id: &str) -> u32 {
+    let hash = FixedState::with_seed(u64::from(owner) + 1).hash_one(id);
+    u32::try_from(hash >> 32).expect("the upper half of a word")
+}
+
+/// 32 bits spread over the 64 that the table looks at.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 impl Index {
     /// The slot under this hash that `is` the one looked for.
-    pub fn find(&self, hash: u64, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub fn find(&self, hash: u32, mut is: impl FnMut(u32) -> bool) -> Option<u32> {
         self.slots
-            .find(hash, |(h, slot)| *h == hash && is(*slot))
+            .find(spread(hash), |(h, slot)| *h == hash && is(*slot))
             .map(|(_, slot)| *slot)
     }
 
     /// Adds a slot.
-    pub fn insert(&mut self, hash: u64, slot: u32) {
-        self.slots.insert_unique(hash, (hash, slot), |(h, _)| *h);
+    pub fn insert(&mut self, hash: u32, slot: u32) {
+        let entry = (hash, slot);
+        self.slots
+            .insert_unique(spread(hash), entry, |(h, _)| spread(*h));
     }
 
     /// Takes a slot out.
-    pub fn remove(&mut self, hash: u64, slot: u32) {
-        if let Ok(entry) = self.slots.find_entry(hash, |(_, s)| *s == slot) {
+    pub fn remove(&mut self, hash: u32, slot: u32) {
+        if let Ok(entry) = self.slots.find_entry(spread(hash), |(_, s)| *s == slot) {
             entry.remove();
         }
     }

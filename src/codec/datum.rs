@@ -47,14 +47,15 @@ impl Datum<'_> {
 
     /// A `decimal` of scale 6: big-endian two's complement in as few bytes as carry the sign.
     pub(super) fn money(&mut self, value: Money) {
-        let bytes = value.micros().to_be_bytes();
-        let signs = if value.is_negative() { 0xff } else { 0x00 };
-        let carries = |first: u8| first & 0x80 == signs & 0x80;
-        let mut from = 0;
-        while from < 7 && bytes[from] == signs && carries(bytes[from + 1]) {
-            from += 1;
-        }
-        self.bytes(&bytes[from..]);
+        let micros = value.micros();
+        let magnitude_bits = 64 - (micros ^ (micros >> 63)).leading_zeros();
+        // One bit more for the sign, in whole bytes.
+        let bytes = magnitude_bits / 8 + 1;
+        self.int(bytes.cast_signed());
+        let end = self.0.len() + usize::try_from(bytes).expect("at most eight");
+        let leading = micros << (64 - 8 * bytes);
+        self.0.extend_from_slice(&leading.to_be_bytes());
+        self.0.truncate(end);
     }
 
     /// A `timestamp-millis`.

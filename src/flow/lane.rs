@@ -1,5 +1,9 @@
 //! One partition at work: its state, its journal, and the way of a record through it.
 
+use std::hint::black_box;
+
+use smallvec::SmallVec;
+
 use crate::charging::{Facts, Partition, RawRef};
 use crate::codec::{EventDecoder, partition_of};
 use crate::domain::{Event, Moment, RejectReason, Rejected, RejectedRecord};
@@ -57,6 +61,12 @@ pub(super) struct Live {
     pub applying: Option<i64>,
 }
 
+/// Records that are read ahead, so that what they need of the state is fetched together.
+const READ_AHEAD: usize = 32;
+
+/// An event, or what is wrong with its record.
+type Read<'r> = Result<Event<'r>, Rejected>;
+
 /// How far an offer was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
@@ -111,27 +121,45 @@ impl Live {
         clock: Moment,
         bench: &mut Bench<'_>,
     ) -> Taken {
-        for raw in records {
-            if raw.offset < self.state.next_offset() {
-                bench.press.counts.note(Fate::Repeated);
-                continue;
-            }
-            if self.meets_poison(raw.offset, bench) {
-                return Taken::All;
-            }
-            self.touched = true;
-            self.applying = Some(raw.offset);
-            if !self.advance(raw.timestamp.min(clock), bench) {
-                return Taken::Part;
-            }
-            let fate = self.apply(*raw, bench);
-            bench.press.counts.note(fate);
-            bench.press.counts.note_time(raw.timestamp);
-            if bench.is_full() {
-                return Taken::Part;
+        for batch in records.chunks(READ_AHEAD) {
+            let read: SmallVec<[Option<Read<'_>>; READ_AHEAD]> =
+                batch.iter().map(|raw| self.read(raw, bench)).collect();
+            black_box(self.state.foresee(read.iter().flatten().flatten()));
+            for (raw, event) in batch.iter().zip(read) {
+                if raw.offset < self.state.next_offset() {
+                    bench.press.counts.note(Fate::Repeated);
+                    continue;
+                }
+                if self.meets_poison(raw.offset, bench) {
+                    return Taken::All;
+                }
+                self.touched = true;
+                self.applying = Some(raw.offset);
+                if !self.advance(raw.timestamp.min(clock), bench) {
+                    return Taken::Part;
+                }
+                let fate = self.apply(*raw, event, bench);
+                bench.press.counts.note(fate);
+                bench.press.counts.note_time(raw.timestamp);
+                if bench.is_full() {
+                    return Taken::Part;
+                }
             }
         }
         Taken::All
+    }
+
+    /// The event of a record, unless it was applied before, is to be skipped or trips an assertion.
+    fn read<'r>(&mut self, raw: &RawRef<'r>, bench: &Bench<'_>) -> Option<Read<'r>> {
+        let passed_over = raw.offset < self.state.next_offset()
+            || bench.skip == Some(raw.offset)
+            || bench.poison.is_some_and(|(offset, _)| offset == raw.offset);
+        if passed_over {
+            return None;
+        }
+        self.applying = Some(raw.offset);
+        let event = bench.decoder.decode(raw.payload);
+        Some(event.and_then(|event| self.routed(event, raw.key, bench.settings)))
     }
 
     /// Halts before the record that tripped an assertion, so that those before it are not held up.
@@ -154,14 +182,10 @@ impl Live {
         done
     }
 
-    fn apply(&mut self, raw: RawRef<'_>, bench: &mut Bench<'_>) -> Fate {
-        if bench.skip == Some(raw.offset) {
+    fn apply(&mut self, raw: RawRef<'_>, event: Option<Read<'_>>, bench: &mut Bench<'_>) -> Fate {
+        let Some(event) = event else {
             return self.skip(raw, bench);
-        }
-        let event = bench
-            .decoder
-            .decode(raw.payload)
-            .and_then(|event| self.routed(event, raw.key, bench.settings));
+        };
         let kind = event
             .as_ref()
             .map_or(EventKind::Unread, |event| EventKind::of(&event.body));
