@@ -239,6 +239,7 @@ impl Rating {
                 free,
             )),
             answered_at: start.answered_at,
+            first_price: row.map(|(row, version)| (row.rate_per_minute, version)),
             number,
             increments: row.map_or(Increments::DEFAULT, |(row, _)| Increments {
                 initial_s: row.initial_s,

@@ -405,7 +405,10 @@ impl Call {
         if self.fixed.leg.emergency || self.state.refusal.is_some() {
             return;
         }
-        let (repeats, reported) = (0, false);
+        // A cut does not cover: what was repeated since the call was last covered still counts.
+        let before = self.state.cut;
+        let repeats = before.map_or(0, |cut| cut.repeats);
+        let reported = before.is_some_and(|cut| cut.reported);
         let cut = Cut {
             at: on.now,
             reason: OrderReason::Closed,

@@ -15,6 +15,8 @@ pub struct Leg {
     pub description: Arc<CallDescription>,
     /// Minute 1 begins here.
     pub answered_at: Moment,
+    /// Rate and card version of minute 1, fixed by the start; a refused call is rated as if admitted.
+    pub first_price: Option<(Money, i64)>,
     /// The number that is looked up in the card.
     pub number: Option<PhoneNumber>,
     /// Of minute 1's row.

@@ -151,6 +151,8 @@ impl Packed {
         let leg = Leg {
             description: Arc::new(description),
             answered_at: self.answered_at,
+            // A call that ended has the price of minute 1 among its runs.
+            first_price: None,
             number: self.number,
             increments: self.increments,
             charged: self.charged,

@@ -34,6 +34,9 @@ pub(super) fn next_price(
     currency: Currency,
     on: &Occasion<'_>,
 ) -> (Money, i64) {
+    if let (0, Some(first)) = (meter.priced_minutes, leg.first_price) {
+        return first;
+    }
     let before = meter
         .runs
         .last()
