@@ -6,6 +6,7 @@ mod call;
 mod cover;
 mod leg;
 mod occasion;
+mod orders;
 mod packed;
 mod pricing;
 mod settle;
