@@ -61,10 +61,7 @@ impl Admin {
 
     /// The topic as it is; none if it does not exist.
     pub fn find(&self, topic: &str) -> Result<Option<TopicFound>, Error> {
-        let handle = Handle::new(self.client.inner().native_ptr());
-        let described = native::describe_topic(handle, topic, self.timeout)
-            .map_err(|error| self.native_failure(format!("looking up topic `{topic}`"), &error))?;
-        let Some(described) = described else {
+        let Some(described) = self.describe(topic)? else {
             return Ok(None);
         };
         Ok(Some(TopicFound {
@@ -74,6 +71,26 @@ impl Admin {
             in_sync: described.in_sync,
             config: self.config_of(topic)?,
         }))
+    }
+
+    /// Asks again every second, with fresh metadata: a client that was told of no brokers,
+    /// while all of them were fenced, looks for them again only minutes later.
+    fn describe(&self, topic: &str) -> Result<Option<native::Described>, Error> {
+        const TURN: Duration = Duration::from_secs(1);
+        let handle = Handle::new(self.client.inner().native_ptr());
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let failure = match native::describe_topic(handle, topic, left.min(TURN)) {
+                Ok(described) => return Ok(described),
+                Err(error) => self.native_failure(format!("looking up topic `{topic}`"), &error),
+            };
+            if left <= TURN || !matches!(failure, Error::Unreachable { .. }) {
+                return Err(failure);
+            }
+            // Its own failure tells nothing that the next question does not.
+            let _ = self.client.inner().fetch_metadata(None, TURN);
+        }
     }
 
     fn native_failure(&self, doing: String, error: &native::NativeError) -> Error {
