@@ -14,7 +14,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// For a core that takes events late by so many minutes (DOMAIN §4: closed calls are remembered
+    /// For a core that takes events late by so many minutes (closed calls are remembered
     /// for five more).
     #[must_use]
     pub fn new(partition: i32, late_by_minutes: i32) -> Self {

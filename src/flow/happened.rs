@@ -14,7 +14,7 @@ use super::Outgoing;
 pub struct Now {
     /// Milliseconds on a clock that never goes back: for intervals and time-outs.
     pub millis: u64,
-    /// The reader's clock: caps record timestamps and, under the condition of rulebook §8, moves
+    /// The reader's clock: caps record timestamps and, once the end of the partition was reached, moves
     /// partition time.
     pub clock: Moment,
 }

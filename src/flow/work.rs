@@ -10,6 +10,11 @@ use super::publish::Press;
 use super::transaction::Phase;
 use super::{Command, Counts, EndOfPartition, Flow, Now, Permit, StopReason};
 
+/// By how many milliseconds the moment up to which a partition is known to be read lies before the
+/// question about its end. A record gets its timestamp a little before readers are shown it, when all
+/// replicas in sync have it, and from a broker whose clock may be behind ours.
+const SHOWN_WITHIN: i64 = 1_000;
+
 impl Flow {
     pub(super) fn polled(
         &mut self,
@@ -154,8 +159,9 @@ impl Flow {
             return;
         }
         let all_read = end.position >= end.end && !live.missed && self.offer.is_none();
-        if all_read && live.state.time() < end.asked_at && live.halt.is_none() {
-            live.advancing = Some(end.asked_at);
+        let known_to = end.asked_at.plus_millis(-SHOWN_WITHIN);
+        if all_read && live.state.time() < known_to && live.halt.is_none() {
+            live.advancing = Some(known_to);
             if matches!(self.phase, Phase::Open { .. }) {
                 self.advance_lanes(now, out);
             }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::topic_partition_list::Offset;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
 use super::clients::{Connection, Listening, is_transport};
 use super::error::Error;
@@ -252,19 +253,20 @@ impl TopicReader {
 
     /// The bounds of a partition, by a request.
     pub fn watermarks(&self, partition: i32, timeout: Duration) -> Result<Watermarks, Error> {
-        self.consumer
-            .fetch_watermarks(&self.topic, partition, timeout)
-            .map(|(start, end)| Watermarks { start, end })
-            .map_err(|error| {
-                Error::about_topic(
-                    format!(
-                        "asking for the bounds of `{}` partition {partition}",
-                        self.topic
-                    ),
-                    &self.topic,
-                    &error,
-                )
-            })
+        patiently(timeout, |left| {
+            self.consumer.fetch_watermarks(&self.topic, partition, left)
+        })
+        .map(|(start, end)| Watermarks { start, end })
+        .map_err(|error| {
+            Error::about_topic(
+                format!(
+                    "asking for the bounds of `{}` partition {partition}",
+                    self.topic
+                ),
+                &self.topic,
+                &error,
+            )
+        })
     }
 
     /// The group's stable position on a partition of `topic`: waits while a transaction that holds
@@ -275,21 +277,19 @@ impl TopicReader {
         partition: i32,
         timeout: Duration,
     ) -> Result<Option<Committed>, Error> {
-        let doing =
-            || format!("asking for the committed offset of `{topic}` partition {partition}");
-        let mut list = TopicPartitionList::new();
-        list.add_partition(topic, partition);
-        let list = self
-            .consumer
-            .committed_offsets(list, timeout)
-            .map_err(|error| Error::failed(doing(), &error))?;
-        let entries = list.elements();
-        let entry = entries
-            .first()
-            .expect("the list that was sent has one entry");
-        entry
-            .error()
-            .map_err(|error| Error::failed(doing(), &error))?;
+        let list = patiently(timeout, |left| {
+            let mut list = TopicPartitionList::new();
+            list.add_partition(topic, partition);
+            let list = self.consumer.committed_offsets(list, left)?;
+            asked_for(&list).error()?;
+            Ok(list)
+        })
+        .map_err(|error| {
+            let doing =
+                format!("asking for the committed offset of `{topic}` partition {partition}");
+            Error::failed(doing, &error)
+        })?;
+        let entry = asked_for(&list);
         Ok(match entry.offset() {
             Offset::Offset(next_offset) => Some(Committed {
                 next_offset,
@@ -298,6 +298,41 @@ impl TopicReader {
             _ => None,
         })
     }
+}
+
+fn asked_for(list: &TopicPartitionList) -> TopicPartitionListElem<'_> {
+    list.elements()
+        .pop()
+        .expect("the list that was sent has one entry")
+}
+
+/// Asks again, at most until `timeout`, while a leader or coordinator is changing place.
+fn patiently<T>(
+    timeout: Duration,
+    mut ask: impl FnMut(Duration) -> KafkaResult<T>,
+) -> KafkaResult<T> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match ask(left) {
+            Err(error) if is_moving(&error) && left > PAUSE => thread::sleep(PAUSE),
+            answer => return answer,
+        }
+    }
+}
+
+fn is_moving(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+        )
+    )
 }
 
 /// The headers of a record, in order; one whose name is not UTF-8 is left out.

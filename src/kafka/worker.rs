@@ -1,4 +1,4 @@
-//! A worker: one thread, one consumer, one transactional producer. It carries out what its flow wants
+//! A worker: one thread, one consumer, two transactional producers that take turns. It carries out what its flow wants
 //! and tells it what became of it; it decides nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::alternating::Alternating;
 use super::error::Error;
 use super::input::{GroupEvent, InputConsumer, InputSettings, Polled};
-use super::producer::TransactionalProducer;
 use super::worker_batch::Batch;
 use super::worker_cards::CardShelf;
 use super::worker_news::{News, Observer};
@@ -30,7 +30,7 @@ pub(super) struct Worker<'c> {
     pub(super) settings: &'c WorkerSettings,
     pub(super) name: String,
     pub(super) consumer: &'c InputConsumer,
-    pub(super) producer: Option<TransactionalProducer>,
+    pub(super) producers: Option<Alternating>,
     flow: Flow,
     commands: VecDeque<Command>,
     fresh: Vec<Command>,
@@ -62,7 +62,7 @@ pub(super) fn run(
     observer: &Observer,
     stop: &AtomicBool,
 ) -> Result<ExitReason, Error> {
-    // KAFKA rule 4: one name, unique per worker, is both group.instance.id and transactional.id.
+    // One name, unique per worker, is group.instance.id and begins both transactional.ids.
     let name = format!("{}-{number}", settings.instance);
     let input = InputSettings {
         group_id: settings.group.clone(),
@@ -76,7 +76,7 @@ pub(super) fn run(
         settings,
         name,
         consumer: &consumer,
-        producer: None,
+        producers: None,
         flow: Flow::new(settings.flow.clone(), cards),
         commands: VecDeque::new(),
         fresh: Vec::new(),
@@ -102,7 +102,7 @@ pub(super) fn run(
     Ok(exit)
 }
 
-/// KAFKA rule 4: a static member says goodbye only by unsubscribing.
+/// A static member says goodbye only by unsubscribing.
 fn leave(consumer: &InputConsumer) {
     consumer.leave();
     let deadline = Instant::now() + Duration::from_secs(1);
@@ -225,7 +225,7 @@ impl<'c> Worker<'c> {
         while batch.len() < BATCH && self.exit.is_none() {
             match consumer.poll(wait) {
                 Polled::Record(message) => batch.push(message),
-                // KAFKA rule 10: nothing is not idle; only the broker's answer about the end is.
+                // Nothing is not idle; only the broker's answer about the end is.
                 Polled::Nothing => return,
                 Polled::Gap => self.step(Happened::InputTrimmed),
                 Polled::FencedInstance => self.step(Happened::InstanceFenced),
@@ -274,7 +274,7 @@ impl<'c> Worker<'c> {
     }
 
     fn hear_group(&mut self) {
-        // KAFKA rule 5: the callback only noted these; here they are answered.
+        // The callback only noted these; here they are answered.
         while self.exit.is_none()
             && let Some(event) = self.consumer.take_event()
         {
@@ -353,7 +353,7 @@ impl<'c> Worker<'c> {
     }
 
     fn read(&mut self, partition: i32, offset: i64) {
-        // KAFKA rule 5: start offsets are in the list that is assigned, so no seek can race.
+        // Start offsets are in the list that is assigned, so no seek can race.
         self.answered(self.consumer.stop(&[partition]));
         self.answered(self.consumer.start(&[(partition, offset)]));
         self.positions.insert(partition, offset);

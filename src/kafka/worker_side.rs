@@ -194,7 +194,7 @@ fn answer_permits(permitted: &TopicReader, questions: impl Iterator<Item = (i32,
     }
 }
 
-/// Deletes dead journal (KAFKA rule 9: on its own thread, never beyond what a committed record carried).
+/// Deletes dead journal (on its own thread, never beyond what a committed record carried).
 fn trim(admin: Option<&Admin>, topic: &str, orders: impl Iterator<Item = (i32, i64)>) {
     let mut done: BTreeMap<i32, i64> = BTreeMap::new();
     for (partition, before) in orders {
@@ -260,7 +260,7 @@ impl Archive {
         }
     }
 
-    /// KAFKA rule 7: the group's offset first, then what is undecided, then the journal to its end.
+    /// The group's offset first, then what is undecided, then the journal to its end.
     fn find(&mut self, partition: i32) -> Result<Box<Found>, Error> {
         let begun = Instant::now();
         let committed = self

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::alternating::Alternating;
 use super::error::Error;
 use super::producer::{
     Outcome, PartitionOffset, ProducerSettings, SendFailure, Sent, TopicHandle,
@@ -17,19 +18,20 @@ const CALL: Duration = Duration::from_secs(2);
 
 impl Worker<'_> {
     fn producer(&self) -> &TransactionalProducer {
-        self.producer
-            .as_ref()
+        let producers = self.producers.as_ref();
+        producers
             .expect("the flow begins nothing without a producer")
+            .current()
     }
 
     pub(super) fn build(&mut self) {
         (self.observer)(News::NotReady);
-        // Dropped first: it must never be used again, and its name is needed.
-        self.producer = None;
-        let happened = match self.new_producer() {
-            Ok(producer) => match outcome_of(producer.init(CALL)) {
+        // Dropped first: they must never be used again, and their names are needed.
+        self.producers = None;
+        let happened = match self.new_producers() {
+            Ok(producers) => match outcome_of(producers.init(CALL)) {
                 Ok(()) => {
-                    self.producer = Some(producer);
+                    self.producers = Some(producers);
                     (self.observer)(News::Ready);
                     Happened::ProducerReady
                 }
@@ -40,7 +42,7 @@ impl Worker<'_> {
         self.step(happened);
     }
 
-    fn new_producer(&self) -> Result<TransactionalProducer, Error> {
+    fn new_producers(&self) -> Result<Alternating, Error> {
         let settings = ProducerSettings {
             transactional_id: self.name.clone(),
             transaction_timeout: self.settings.transaction_timeout,
@@ -56,11 +58,14 @@ impl Worker<'_> {
             Destination::Balances => &names.balances,
             Destination::State => &names.state,
         });
-        TransactionalProducer::new(&self.settings.connection, &settings, &names.events, &topics)
+        Alternating::new(&self.settings.connection, &settings, &names.events, &topics)
     }
 
     pub(super) fn begin(&mut self) {
-        let outcome = self.producer().begin();
+        let producers = self.producers.as_mut();
+        let outcome = producers
+            .expect("the flow begins nothing without a producer")
+            .begin();
         if let Err(failure) = outcome_of(outcome) {
             self.step(Happened::Failed(failure));
         }
@@ -121,7 +126,7 @@ impl Worker<'_> {
                 metadata: position.metadata,
             })
             .collect();
-        // KAFKA rule 3: fresh for every commit, and never with a generation below zero.
+        // Fresh for every commit, and never with a generation below zero, which a broker may not check.
         let result = match self.consumer.group() {
             Some(group) => outcome_of(self.producer().send_offsets(&offsets, &group, CALL)),
             None => Err(Failure::StaleGeneration(
@@ -138,7 +143,7 @@ impl Worker<'_> {
         let outcome = self.producer().commit(CALL);
         let happened = match outcome_of(outcome) {
             Ok(()) => {
-                // KAFKA rule 8: all delivery reports are in when the commit returned.
+                // All delivery reports are in when the commit returned.
                 let delivered = self.producer().take_delivered();
                 let journal = delivered
                     .iter()
@@ -153,7 +158,7 @@ impl Worker<'_> {
 
     pub(super) fn abort(&mut self) {
         (self.observer)(News::Aborted);
-        // KAFKA rule 2: flushed first, bounded.
+        // Flushed first, bounded.
         let outcome = self.producer().abort(CALL, CALL);
         self.step(match outcome_of(outcome) {
             Ok(()) => Happened::Aborted,
