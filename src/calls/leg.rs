@@ -16,6 +16,8 @@ pub struct Leg {
     /// Minute 1 begins here.
     pub answered_at: Moment,
     /// Rate and card version of minute 1, fixed by the start; a refused call is rated as if admitted.
+    /// Journalled beside the leg, since the first layout of rows does not have it.
+    #[serde(skip)]
     pub first_price: Option<(Money, i64)>,
     /// The number that is looked up in the card.
     pub number: Option<PhoneNumber>,

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::index::hash_of;
 use super::parking::{PARKING_MS, ParkedRow};
 use super::partition::{Account, Memory, Partition, PaymentRow};
-use super::rows::{Change, Part, RowError, RowKey, Rows, Table};
+use super::rows::{Change, Layout, Part, RowError, RowKey, Rows, Table};
 use super::settings::Settings;
 use super::timers::TimerKind;
 use crate::calls::{Call, CallFixed, CallState, Packed};
@@ -41,6 +41,11 @@ impl Partition {
 
     /// Appends a part of a row that exists. Rows that never change in part have no moving part.
     pub fn write_row(&self, key: RowKey, part: Part, out: &mut Vec<u8>) {
+        self.write_row_as(Layout::LATEST, key, part, out);
+    }
+
+    /// The same, laid out as an older version reads it.
+    pub fn write_row_as(&self, layout: Layout, key: RowKey, part: Part, out: &mut Vec<u8>) {
         let slot = key.slot;
         match (key.table, part) {
             (Table::Partition, Part::Fixed) => {
@@ -70,7 +75,11 @@ impl Partition {
                 append(out, &(wallet, lots));
             }
             (Table::Call, Part::Fixed) => {
-                append(out, &self.calls.get(slot).expect("the row exists").fixed);
+                let fixed = &self.calls.get(slot).expect("the row exists").fixed;
+                append(out, fixed);
+                if layout >= Layout::Two {
+                    append(out, &fixed.leg.first_price);
+                }
             }
             (Table::Call, Part::Moving) => {
                 append(out, &self.calls.get(slot).expect("the row exists").state);
@@ -135,6 +144,18 @@ fn read<T: DeserializeOwned>(key: RowKey, bytes: &[u8]) -> Result<T, RowError> {
         Ok((value, [])) => Ok(value),
         Ok(_) => Err(key.error("bytes left over")),
         Err(error) => Err(key.error(&error.to_string())),
+    }
+}
+
+/// The fixed part of a call. In the first layout minute 1 is priced when it is first held or debited.
+fn read_call(layout: Layout, key: RowKey, bytes: &[u8]) -> Result<CallFixed, RowError> {
+    match layout {
+        Layout::One => read(key, bytes),
+        Layout::Two => {
+            let (mut fixed, first_price): (CallFixed, _) = read(key, bytes)?;
+            fixed.leg.first_price = first_price;
+            Ok(fixed)
+        }
     }
 }
 
@@ -265,6 +286,17 @@ pub struct Restoring {
 impl Restoring {
     /// Takes a part of a row; the last one of each part wins.
     pub fn put(&mut self, key: RowKey, part: Part, bytes: &[u8]) -> Result<(), RowError> {
+        self.put_as(Layout::LATEST, key, part, bytes)
+    }
+
+    /// The same, laid out as an older version wrote it.
+    pub fn put_as(
+        &mut self,
+        layout: Layout,
+        key: RowKey,
+        part: Part,
+        bytes: &[u8],
+    ) -> Result<(), RowError> {
         match (key.table, part) {
             (Table::Partition, Part::Fixed) => self.memory.at(key)?.0 = Some(read(key, bytes)?),
             (Table::Partition, Part::Moving) => self.memory.at(key)?.1 = Some(read(key, bytes)?),
@@ -275,7 +307,7 @@ impl Restoring {
             }
             (Table::Tenant, Part::Moving) => self.tenants.at(key)?.1 = Some(read(key, bytes)?),
             (Table::Call, Part::Fixed) => {
-                let mut fixed: CallFixed = read(key, bytes)?;
+                let mut fixed = read_call(layout, key, bytes)?;
                 self.shared.description(&mut fixed.leg.description);
                 self.calls.at(key)?.0 = Some(fixed);
             }

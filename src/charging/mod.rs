@@ -20,5 +20,5 @@ mod validate;
 pub use figures::{LegFigures, Remembered, TenantFigures};
 pub use image::Restoring;
 pub use partition::Partition;
-pub use rows::{Change, Part, RowError, RowKey, Table};
+pub use rows::{Change, Layout, Part, RowError, RowKey, Table};
 pub use settings::{Facts, RawRef, Settings};

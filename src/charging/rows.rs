@@ -36,6 +36,20 @@ pub enum Part {
     Moving,
 }
 
+/// How the bytes of rows are laid out. A journal's format says which it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// The first.
+    One,
+    /// A call's fixed part ends with the price of its minute 1.
+    Two,
+}
+
+impl Layout {
+    /// The one that has all there is.
+    pub const LATEST: Layout = Layout::Two;
+}
+
 /// A row that changed since the changes were last taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

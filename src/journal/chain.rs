@@ -41,6 +41,7 @@ struct Gathering {
     sequence: u64,
     next_part: u16,
     parts: u16,
+    format: u8,
     /// The hash of the part before.
     hash: [u8; 32],
 }
@@ -52,6 +53,8 @@ pub struct JournalRecord<'a> {
     pub offset: i64,
     /// Its number and hash.
     pub mark: PositionMark,
+    /// The format it is written in.
+    pub format: u8,
     /// What it says, but for rows.
     pub body: Body<'a>,
     entries: Entries<'a>,
@@ -114,7 +117,7 @@ impl Chain {
         } else {
             frame.slice
         };
-        let sequence = frame.sequence;
+        let (sequence, format) = (frame.sequence, frame.format);
         let (body, entries) = Body::open(bytes)
             .map_err(|Malformed(what)| Fault::Malformed { sequence, what }.at(offset))?;
         let mark = PositionMark {
@@ -128,6 +131,7 @@ impl Chain {
         Ok(Some(JournalRecord {
             offset: begin,
             mark,
+            format,
             body,
             entries,
         }))
@@ -180,11 +184,11 @@ impl Chain {
                 sequence: frame.sequence,
             });
         }
-        if self
-            .gathering
-            .is_some_and(|gathering| gathering.parts != frame.parts)
-        {
-            let what = "its parts do not agree on their number";
+        let parts_agree = |gathering: Gathering| {
+            (gathering.parts, gathering.format) == (frame.parts, frame.format)
+        };
+        if !self.gathering.is_none_or(parts_agree) {
+            let what = "its parts do not agree on their number or format";
             return Err(Fault::Parts {
                 sequence: frame.sequence,
                 what,
@@ -213,6 +217,7 @@ impl Chain {
             sequence: frame.sequence,
             next_part: frame.part + 1,
             parts: frame.parts,
+            format: frame.format,
             hash: frame.hash,
         });
         self.gathering.is_none()

@@ -29,8 +29,10 @@ pub use writer::{Writer, Written, encode_genesis};
 
 use std::ops::RangeInclusive;
 
+use crate::charging::Layout;
+
 /// The formats this program reads. It refuses newer ones.
-pub const READABLE_FORMATS: RangeInclusive<u8> = 1..=1;
+pub const READABLE_FORMATS: RangeInclusive<u8> = 1..=2;
 /// The version of the rules that made a record; for reading only, nothing is decided by it.
 pub const LOGIC_VERSION: u16 = 1;
 /// The longest message that is written unless configured otherwise, in bytes.
@@ -39,6 +41,15 @@ pub const DEFAULT_MESSAGE_BYTES: usize = 900 * 1024;
 pub const SWEEP_BYTES_AT_MOST: usize = 256 * 1024;
 /// The least that one record's sweep adds while there are rows left, in bytes, so that rounds end.
 pub const SWEEP_BYTES_AT_LEAST: usize = 1024;
+
+/// How the rows of a record of this format, one of [`READABLE_FORMATS`], are laid out.
+fn layout_of(format: u8) -> Layout {
+    if format == 1 {
+        Layout::One
+    } else {
+        Layout::Two
+    }
+}
 
 /// What a journal belongs to. A journal of anything else is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! A partition's state back from its journal.
 
-use crate::charging::{Part, Partition, Restoring, RowError, Settings};
+use crate::charging::{Layout, Part, Partition, Restoring, RowError, Settings};
 
 use super::body::{Entry, EntryKind};
 use super::chain::Chain;
-use super::{Fault, Genesis, JournalError, JournalSettings, PositionMark, Writer};
+use super::{Fault, Genesis, JournalError, JournalSettings, PositionMark, Writer, layout_of};
 
 /// Takes the messages of a partition's journal in order, from the log's start.
 #[derive(Debug)]
@@ -64,9 +64,9 @@ impl Restorer {
             }
             .at(offset));
         }
-        let at = record.offset;
+        let (at, layout) = (record.offset, layout_of(record.format));
         while let Some(entry) = record.next_entry()? {
-            put(&mut self.restoring, &entry).map_err(|error| Fault::from(error).at(at))?;
+            put(&mut self.restoring, layout, &entry).map_err(|error| Fault::from(error).at(at))?;
         }
         Ok(())
     }
@@ -114,12 +114,12 @@ impl Restorer {
     }
 }
 
-fn put(restoring: &mut Restoring, entry: &Entry<'_>) -> Result<(), RowError> {
+fn put(restoring: &mut Restoring, layout: Layout, entry: &Entry<'_>) -> Result<(), RowError> {
     match entry.kind {
-        EntryKind::Moved(moving) => restoring.put(entry.key, Part::Moving, moving),
+        EntryKind::Moved(moving) => restoring.put_as(layout, entry.key, Part::Moving, moving),
         EntryKind::Written(fixed, moving) => {
-            restoring.put(entry.key, Part::Fixed, fixed)?;
-            restoring.put(entry.key, Part::Moving, moving)
+            restoring.put_as(layout, entry.key, Part::Fixed, fixed)?;
+            restoring.put_as(layout, entry.key, Part::Moving, moving)
         }
         EntryKind::Removed => {
             restoring.remove(entry.key);

@@ -10,7 +10,9 @@ use super::chain::Last;
 use super::frame::{OVERHEAD, seal};
 use super::rounds::Rounds;
 use super::wire::put_number;
-use super::{Genesis, JournalSettings, PositionMark, SWEEP_BYTES_AT_LEAST, SWEEP_BYTES_AT_MOST};
+use super::{
+    Genesis, JournalSettings, PositionMark, SWEEP_BYTES_AT_LEAST, SWEEP_BYTES_AT_MOST, layout_of,
+};
 
 /// The first record of a partition's journal, without which none is begun.
 #[must_use]
@@ -125,9 +127,10 @@ impl Writer {
     pub fn next(&mut self, partition: &mut Partition) -> Written {
         let changes = partition.take_changes();
         let partition = &*partition;
+        let layout = layout_of(self.settings.write_format);
         self.encode(&Rows {
             changes: &changes,
-            write: &|key, part, out| partition.write_row(key, part, out),
+            write: &|key, part, out| partition.write_row_as(layout, key, part, out),
             next: &|after| partition.next_row(after),
             time: partition.time(),
             next_offset: partition.next_offset(),

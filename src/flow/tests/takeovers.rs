@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use super::stage::{P, Stage, junk};
 use crate::flow::{CommittedOffset, Happened, Permit};
-use crate::journal::{JournalError, PositionMark};
+use crate::journal::{Fault, JournalError, PositionMark, READABLE_FORMATS};
 
 /// A flow with a producer, whose partition is being restored.
 fn taking_over() -> Stage {
@@ -151,6 +151,21 @@ fn an_empty_journal_is_never_a_new_one() {
         stopped.starts_with("stop 0: reading the journal: it is empty"),
         "{stopped}"
     );
+}
+
+#[test]
+fn a_journal_of_a_newer_format_stops_its_partition_and_says_why() {
+    let mut stage = taking_over();
+    let mut found = stage.found(P);
+    let fault = Fault::Format {
+        found: READABLE_FORMATS.end() + 1,
+        readable: READABLE_FORMATS,
+    };
+    found.journal = Err(JournalError::At { offset: 48, fault });
+    expect![[r#"
+        stop 0: reading the journal at offset `48`: format `3`, but this version reads formats `1` to `2`
+    "#]]
+    .assert_eq(&stage.finds(P, found));
 }
 
 #[test]

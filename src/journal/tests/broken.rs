@@ -118,8 +118,8 @@ fn what_is_wrong_is_said_with_its_place() {
         "reading the journal: it is empty, not even a genesis (was it made by `topics create`?)",
     );
     check(
-        &|log| log[0].1[2] = 2,
-        "reading the journal at offset `0`: format `2`, but this version reads formats `1` to `1`",
+        &|log| log[0].1[2] = 3,
+        "reading the journal at offset `0`: format `3`, but this version reads formats `1` to `2`",
     );
     check(
         &|log| log[0].1[0] = b'X',
@@ -268,10 +268,10 @@ fn a_message_is_described_in_words() {
         .map(|(_, message)| describe(message).to_string())
         .collect();
     expect![[r#"
-        record 0, 126 bytes, format 1, logic 1, hash 0eaccefc, after 00000000; input 0..0; time 1970-01-01T00:00:00.000Z; genesis: cluster 5L6g3nShT-eMCtK--X86sw, input topic 1f0ea4e5-3d1c-4a2c-9b5e-6f0d8a1b2c3d, partition 3 of 16; changes: none
-        record 1, 175 bytes, format 1, logic 1, hash e9fb8617, after 0eaccefc; input 0..1; time 1970-01-01T00:00:00.007Z; genesis: cluster 5L6g3nShT-eMCtK--X86sw, input topic 1f0ea4e5-3d1c-4a2c-9b5e-6f0d8a1b2c3d, partition 3 of 16; changes: 1 tenant written; sweep: round 1 from the first row to tenant/0, its end: 1 tenant written
-        record 2, 153 bytes, format 1, logic 1, hash c8f0b7e1, after e9fb8617; input 1..4; time 1970-01-01T00:00:00.028Z; genesis: cluster 5L6g3nShT-eMCtK--X86sw, input topic 1f0ea4e5-3d1c-4a2c-9b5e-6f0d8a1b2c3d, partition 3 of 16; gap accepted: input 1..4; changes: 1 tenant moved, 1 call removed; sweep: round 2 from the first row to tenant/0, its end: 1 tenant written; dead before offset 2
-        record 3, 145 bytes, format 1, logic 1, hash 151b1b7d, after c8f0b7e1; input 4..4; time 1970-01-01T00:00:00.028Z; genesis: cluster 5L6g3nShT-eMCtK--X86sw, input topic 1f0ea4e5-3d1c-4a2c-9b5e-6f0d8a1b2c3d, partition 3 of 16; changes: none; sweep: round 3 from the first row to tenant/0, its end: 1 tenant written; dead before offset 4
+        record 0, 126 bytes, format 2, logic 1, hash b957c683, after 00000000; input 0..0; time 1970-01-01T00:00:00.000Z; genesis: cluster 5L6g3nShT-eMCtK--X86sw, input topic 1f0ea4e5-3d1c-4a2c-9b5e-6f0d8a1b2c3d, partition 3 of 16; changes: none
+        record 1, 175 bytes, format 2, logic 1, hash 95578d88, after b957c683; input 0..1; time 1970-01-01T00:00:00.007Z; genesis: cluster 5L6g3nShT-eMCtK--X86sw, input topic 1f0ea4e5-3d1c-4a2c-9b5e-6f0d8a1b2c3d, partition 3 of 16; changes: 1 tenant written; sweep: round 1 from the first row to tenant/0, its end: 1 tenant written
+        record 2, 153 bytes, format 2, logic 1, hash e1d7fefa, after 95578d88; input 1..4; time 1970-01-01T00:00:00.028Z; genesis: cluster 5L6g3nShT-eMCtK--X86sw, input topic 1f0ea4e5-3d1c-4a2c-9b5e-6f0d8a1b2c3d, partition 3 of 16; gap accepted: input 1..4; changes: 1 tenant moved, 1 call removed; sweep: round 2 from the first row to tenant/0, its end: 1 tenant written; dead before offset 2
+        record 3, 145 bytes, format 2, logic 1, hash bd1e14ed, after e1d7fefa; input 4..4; time 1970-01-01T00:00:00.028Z; genesis: cluster 5L6g3nShT-eMCtK--X86sw, input topic 1f0ea4e5-3d1c-4a2c-9b5e-6f0d8a1b2c3d, partition 3 of 16; changes: none; sweep: round 3 from the first row to tenant/0, its end: 1 tenant written; dead before offset 4
     "#]].assert_eq(&(words.join("\n") + "\n"));
     assert_eq!(
         &describe(b"hello").to_string(),
