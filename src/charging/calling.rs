@@ -26,7 +26,7 @@ impl Partition {
         (key, self.packed_index.get(&key).copied())
     }
 
-    fn turn_of(&mut self, slot: u32) -> Turn {
+    pub(super) fn turn_of(&mut self, slot: u32) -> Turn {
         let out = std::mem::take(&mut self.spare);
         let account = self.accounts.get(slot).expect("the tenant was found");
         Turn {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Facts;
-use super::credit::Entry;
+use super::entry::Entry;
 use super::partition::{Account, Partition};
 use super::turn::Turn;
 use crate::calls::{Notice, Occasion, Outcome};

@@ -1,27 +1,35 @@
-//! Grants, adjustments, recharges and the end of lots.
-
-use std::sync::Arc;
+//! Grants, adjustments and recharges.
 
 use super::Facts;
+use super::entry::Entry;
 use super::index::{content_of, key_of};
 use super::partition::{Partition, PaymentRow};
-use super::timers::TimerKind;
 use super::turn::{Fault, Turn, fault};
-use crate::calls::{Notice, Occasion};
+use crate::calls::Occasion;
 use crate::domain::{
-    AdjustmentReason, BillingMode, CreditAdjusted, CreditGranted, EntryKind, LotUses, Moment,
-    Money, NoticeKind, RechargeFailed, Record, RejectReason, Symbol, WalletEntry,
+    AdjustmentReason, BillingMode, CreditAdjusted, CreditGranted, Currency, EntryKind, LotUses,
+    Moment, Money, RechargeFailed, Record, RejectReason, Symbol,
 };
 use crate::wallet::{Lot, LotIdentity, Tenant};
 
 /// How long payments and adjustments are remembered.
-const PAYMENT_DAYS: i64 = 400;
+pub(super) const PAYMENT_DAYS: i64 = 400;
 /// How many months a lot lives unless its grant says otherwise.
 const LOT_MONTHS: i32 = 12;
 pub(super) const PAYMENT_KEY: u8 = b'p';
 pub(super) const ADJUSTMENT_KEY: u8 = b'a';
 
-/// A payment or adjustment that has not been taken yet, or has.
+/// A payment or adjustment as it comes in.
+struct Payment<'e> {
+    kind: u8,
+    id: &'e str,
+    /// A hash of what must not differ in a repeat.
+    content: u64,
+    currency: Currency,
+    amount: Money,
+}
+
+/// One that has not been taken yet, or has.
 enum Novelty {
     New { key: u128, content: u64 },
     Repeat,
@@ -63,54 +71,65 @@ impl Partition {
         self.payment_index.insert(key, slot);
     }
 
+    /// The first of a payment or adjustment: checked and remembered. None if it is a repeat.
+    fn taken_first(
+        &mut self,
+        slot: u32,
+        payment: &Payment<'_>,
+        on: &Occasion<'_>,
+        allowed: impl FnOnce(&Tenant) -> Result<(), Fault>,
+    ) -> Result<Option<Turn>, Fault> {
+        let id = (payment.kind, slot, payment.id);
+        let novelty = self.novelty(id, payment.content, on.occurred_at)?;
+        let Novelty::New { key, content } = novelty else {
+            return Ok(None);
+        };
+        let account = self.accounts.get(slot).expect("the tenant was found");
+        check_currency(&account.tenant, payment.currency)?;
+        check_bound(&account.tenant, payment.amount)?;
+        allowed(&account.tenant)?;
+        let turn = Turn::of(slot, account);
+        self.remember_payment(key, content, on.occurred_at);
+        Ok(Some(turn))
+    }
+
     pub(super) fn grant(
         &mut self,
         slot: u32,
         grant: &CreditGranted<'_>,
         on: &Occasion<'_>,
     ) -> Result<Turn, Fault> {
-        let content = content_of(&(
-            grant.amount,
-            grant.currency,
-            grant.kind,
-            grant.expires_at,
-            &grant.request_id,
-        ));
-        let id = (PAYMENT_KEY, slot, &*grant.payment_id);
-        let novelty = self.novelty(id, content, on.occurred_at)?;
-        let mut turn = Turn::of(slot, self.accounts.get(slot).expect("the tenant was found"));
-        let Novelty::New { key, content } = novelty else {
-            return Ok(turn);
+        let payment = Payment {
+            kind: PAYMENT_KEY,
+            id: &grant.payment_id,
+            content: content_of(&(
+                grant.amount,
+                grant.currency,
+                grant.kind,
+                grant.expires_at,
+                &grant.request_id,
+            )),
+            currency: grant.currency,
+            amount: grant.amount,
         };
-        let account = self.accounts.get(slot).expect("the tenant was found");
-        check_currency(&account.tenant, grant.currency)?;
-        check_bound(&account.tenant, grant.amount)?;
-        self.remember_payment(key, content, on.occurred_at);
+        let Some(mut turn) = self.taken_first(slot, &payment, on, |_| Ok(()))? else {
+            return Ok(self.turn_of(slot));
+        };
         let account = self.accounts.written(slot).expect("the tenant was found");
         let tenant = &mut account.tenant;
-        let mut entry = Entry::of(
-            format!("payment/{}", grant.payment_id),
-            EntryKind::Funding,
-            grant.amount,
-        );
+        let id = format!("payment/{}", grant.payment_id);
+        let mut entry = Entry::of(id, EntryKind::Funding, grant.amount);
         let balance_before = tenant.wallet.balance();
-        let (paid, rest) = tenant.wallet.pay_debt(grant.amount);
-        entry.debt_paid = paid;
-        if rest.is_positive() {
-            let expires_at = grant
+        let lot = LotIdentity {
+            id: entry.record_id.clone(),
+            kind: grant.kind,
+            purchased_at: on.occurred_at,
+            expires_at: grant
                 .expires_at
-                .unwrap_or_else(|| on.occurred_at.plus_months(LOT_MONTHS));
-            let identity = LotIdentity {
-                id: entry.record_id.clone(),
-                kind: grant.kind,
-                purchased_at: on.occurred_at,
-                expires_at,
-                made_at: on.now,
-            };
-            tenant.wallet.lots.insert(Lot::new(identity, rest));
-            entry.lot_id = Some(entry.record_id.clone());
-            entry.expires_at = Some(expires_at);
-        }
+                .unwrap_or_else(|| on.occurred_at.plus_months(LOT_MONTHS)),
+            made_at: on.now,
+        };
+        fund(tenant, grant.amount, lot, &mut entry);
         tenant.wallet.last_grant = Some(grant.amount);
         if tenant
             .wallet
@@ -119,11 +138,7 @@ impl Partition {
         {
             tenant.wallet.recharge = None;
         }
-        turn.out
-            .entries
-            .push(entry.record(tenant, balance_before, on));
-        turn.credit = true;
-        turn.out.lots_changed = true;
+        book(&mut turn, entry.record(tenant, balance_before, on));
         Ok(turn)
     }
 
@@ -133,18 +148,17 @@ impl Partition {
         adjustment: &CreditAdjusted<'_>,
         on: &Occasion<'_>,
     ) -> Result<Turn, Fault> {
-        let content = content_of(&(adjustment.amount, adjustment.currency, adjustment.reason));
-        let id = (ADJUSTMENT_KEY, slot, &*adjustment.adjustment_id);
-        let novelty = self.novelty(id, content, on.occurred_at)?;
-        let mut turn = Turn::of(slot, self.accounts.get(slot).expect("the tenant was found"));
-        let Novelty::New { key, content } = novelty else {
-            return Ok(turn);
+        let payment = Payment {
+            kind: ADJUSTMENT_KEY,
+            id: &adjustment.adjustment_id,
+            content: content_of(&(adjustment.amount, adjustment.currency, adjustment.reason)),
+            currency: adjustment.currency,
+            amount: adjustment.amount,
         };
-        let account = self.accounts.get(slot).expect("the tenant was found");
-        check_currency(&account.tenant, adjustment.currency)?;
-        check_bound(&account.tenant, adjustment.amount)?;
-        check_cover(&account.tenant, adjustment)?;
-        self.remember_payment(key, content, on.occurred_at);
+        let allowed = |tenant: &Tenant| check_cover(tenant, adjustment);
+        let Some(mut turn) = self.taken_first(slot, &payment, on, allowed)? else {
+            return Ok(self.turn_of(slot));
+        };
         let account = self.accounts.written(slot).expect("the tenant was found");
         let tenant = &mut account.tenant;
         let id = format!("adjustment/{}", adjustment.adjustment_id);
@@ -154,22 +168,10 @@ impl Partition {
         if adjustment.amount.is_negative() {
             tenant.wallet.debit(-adjustment.amount, &mut LotUses::new());
         } else {
-            let (paid, rest) = tenant.wallet.pay_debt(adjustment.amount);
-            entry.debt_paid = paid;
-            if rest.is_positive() {
-                let id = entry.record_id.clone();
-                tenant
-                    .wallet
-                    .add_refund(id.clone(), rest, on.occurred_at, on.now);
-                entry.lot_id = Some(id);
-                entry.expires_at = Some(on.occurred_at.plus_months(LOT_MONTHS));
-            }
+            let lot = LotIdentity::refund(entry.record_id.clone(), on.occurred_at, on.now);
+            fund(tenant, adjustment.amount, lot, &mut entry);
         }
-        turn.out
-            .entries
-            .push(entry.record(tenant, balance_before, on));
-        turn.credit = true;
-        turn.out.lots_changed = true;
+        book(&mut turn, entry.record(tenant, balance_before, on));
         Ok(turn)
     }
 
@@ -212,137 +214,23 @@ impl Partition {
         self.conclude(turn, on, facts);
         true
     }
+}
 
-    /// Lots of a tenant whose expiry is reached, by id; returns how many.
-    pub(super) fn expire_lots(
-        &mut self,
-        due: Moment,
-        slot: u32,
-        on: &Occasion<'_>,
-        facts: &mut Facts,
-    ) -> usize {
-        let ids = self.lots_due(slot, |lot| lot.expiry_due() == Some(due));
-        for id in &ids {
-            let account = self.accounts.moved(slot).expect("its lots were found");
-            let turn = Turn::of(slot, account);
-            if let Some(state) = account.tenant.wallet.lots.state_mut(id) {
-                state.expired = true;
-            }
-            self.conclude(turn, on, facts);
-        }
-        ids.len()
+/// Pays debt first and makes a lot of what is left.
+fn fund(tenant: &mut Tenant, amount: Money, lot: LotIdentity, entry: &mut Entry) {
+    let (paid, rest) = tenant.wallet.pay_debt(amount);
+    entry.debt_paid = paid;
+    if rest.is_positive() {
+        entry.lot_id = Some(lot.id.clone());
+        entry.expires_at = Some(lot.expires_at);
+        tenant.wallet.lots.insert(Lot::new(lot, rest));
     }
+}
 
-    /// Tells of lots of a tenant that expire soon, by id; returns how many.
-    pub(super) fn tell_expiring(
-        &mut self,
-        due: Moment,
-        slot: u32,
-        on: &Occasion<'_>,
-        facts: &mut Facts,
-    ) -> usize {
-        let ids = self.lots_due(slot, |lot| lot.notice_due() == Some(due));
-        for id in &ids {
-            let account = self.accounts.moved(slot).expect("its lots were found");
-            let mut turn = Turn::of(slot, account);
-            if let Some(state) = account.tenant.wallet.lots.state_mut(id) {
-                state.notices += 1;
-                let amount = Some(state.remaining);
-                let detail = Some(id.to_string());
-                let kind = NoticeKind::CreditExpiring;
-                turn.out.notices.push(Notice {
-                    amount,
-                    detail,
-                    ..Notice::of(kind)
-                });
-            }
-            self.set_lot_timers(slot);
-            self.conclude(turn, on, facts);
-        }
-        ids.len()
-    }
-
-    fn lots_due(&self, slot: u32, due: impl Fn(&Lot) -> bool) -> Vec<Arc<str>> {
-        let Some(account) = self.accounts.get(slot) else {
-            return Vec::new();
-        };
-        let lots = account.tenant.wallet.lots.iter().filter(|lot| due(lot));
-        let mut ids: Vec<_> = lots.map(|lot| lot.identity.id.clone()).collect();
-        ids.sort();
-        ids
-    }
-
-    /// Sets the timers of a tenant's lots and recharge.
-    pub(super) fn set_lot_timers(&mut self, slot: u32) {
-        let Some(account) = self.accounts.get(slot) else {
-            return;
-        };
-        let wallet = &account.tenant.wallet;
-        for lot in wallet.lots.iter() {
-            if let Some(due) = lot.notice_due() {
-                self.timers.set(due, TimerKind::LotNotice, slot);
-            }
-            if let Some(due) = lot.expiry_due() {
-                self.timers.set(due, TimerKind::LotExpiry, slot);
-            }
-        }
-        if let Some(recharge) = wallet.recharge {
-            self.timers.set(recharge.until, TimerKind::Recharge, slot);
-        }
-    }
-
-    /// Once a UTC day: forgets ids older than 400 days and tenants long closed and empty.
-    pub(super) fn clean_daily(&mut self) {
-        let today = self.time.day();
-        if self
-            .memory
-            .get(0)
-            .is_none_or(|memory| memory.cleaned_day == today)
-        {
-            return;
-        }
-        if let Some(memory) = self.memory.written(0) {
-            memory.cleaned_day = today;
-        }
-        let kept_days = i32::try_from(PAYMENT_DAYS).expect("400") + 1;
-        let old: Vec<u32> = self
-            .payments
-            .iter()
-            .filter(|(_, row)| row.day + kept_days < today)
-            .map(|(slot, _)| slot)
-            .collect();
-        for slot in old {
-            if let Some(row) = self.payments.remove(slot) {
-                self.payment_index.remove(&row.key);
-            }
-        }
-        self.forget_closed_tenants();
-    }
-
-    fn forget_closed_tenants(&mut self) {
-        let before = self.time.plus_days(-PAYMENT_DAYS);
-        let gone: Vec<u32> = self
-            .accounts
-            .iter()
-            .filter(|(_, a)| {
-                a.tenant
-                    .wallet
-                    .closed_since
-                    .is_some_and(|since| since < before)
-            })
-            .filter(|(_, a)| a.tenant.wallet.live_calls == 0)
-            .map(|(slot, _)| slot)
-            .collect();
-        for slot in gone {
-            if self.calls.iter().any(|(_, call)| call.fixed.tenant == slot) {
-                continue;
-            }
-            if let Some(account) = self.accounts.remove(slot) {
-                let hash = super::index::hash_of(0, &account.tenant.id);
-                self.account_index.remove(hash, slot);
-            }
-        }
-    }
+fn book(turn: &mut Turn, entry: Record) {
+    turn.out.entries.push(entry);
+    turn.credit = true;
+    turn.out.lots_changed = true;
 }
 
 fn answers(number: i64, request_id: Option<&str>) -> bool {
@@ -350,7 +238,7 @@ fn answers(number: i64, request_id: Option<&str>) -> bool {
     request_id.and_then(number_of) == Some(number)
 }
 
-fn check_currency(tenant: &Tenant, currency: crate::domain::Currency) -> Result<(), Fault> {
+fn check_currency(tenant: &Tenant, currency: Currency) -> Result<(), Fault> {
     if currency == tenant.config.currency {
         return Ok(());
     }
@@ -382,51 +270,4 @@ fn check_cover(tenant: &Tenant, adjustment: &CreditAdjusted<'_>) -> Result<(), F
         return Err(fault(RejectReason::InsufficientCredit, what));
     }
     Ok(())
-}
-
-/// A wallet entry in the making.
-pub(super) struct Entry {
-    pub record_id: Arc<str>,
-    pub kind: EntryKind,
-    pub amount: Money,
-    pub lot_id: Option<Arc<str>>,
-    pub debt_paid: Money,
-    pub reason: Option<&'static str>,
-    pub expires_at: Option<Moment>,
-}
-
-impl Entry {
-    pub fn of(record_id: String, kind: EntryKind, amount: Money) -> Self {
-        Entry {
-            record_id: record_id.into(),
-            kind,
-            amount,
-            lot_id: None,
-            debt_paid: Money::ZERO,
-            reason: None,
-            expires_at: None,
-        }
-    }
-
-    /// The record, with the tenant's next entry sequence.
-    pub fn record(self, tenant: &mut Tenant, balance_before: Money, on: &Occasion<'_>) -> Record {
-        tenant.wallet.entry_sequence += 1;
-        Record::WalletEntry(Box::new(WalletEntry {
-            record_id: self.record_id,
-            tenant_id: tenant.id.clone(),
-            entry_sequence: tenant.wallet.entry_sequence,
-            kind: self.kind,
-            lot_id: self.lot_id,
-            amount: self.amount,
-            debt_paid: self.debt_paid,
-            currency: tenant.config.currency,
-            reason: self.reason,
-            expires_at: self.expires_at,
-            balance_before,
-            balance_after: tenant.wallet.balance(),
-            occurred_at: on.occurred_at,
-            recorded_at: on.now,
-            source: on.source,
-        }))
-    }
 }

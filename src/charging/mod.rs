@@ -3,9 +3,12 @@
 
 mod apply;
 mod calling;
+mod cleaning;
 mod conclude;
 mod configure;
 mod credit;
+mod entry;
+mod expiry;
 mod figures;
 mod image;
 mod index;

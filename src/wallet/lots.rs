@@ -31,6 +31,21 @@ pub struct LotIdentity {
     pub made_at: Moment,
 }
 
+impl LotIdentity {
+    /// Of returned money, which lives 12 months from the event.
+    #[must_use]
+    pub fn refund(id: Arc<str>, occurred_at: Moment, now: Moment) -> Self {
+        const MONTHS: i32 = 12;
+        LotIdentity {
+            id,
+            kind: LotKind::Refund,
+            purchased_at: occurred_at,
+            expires_at: occurred_at.plus_months(MONTHS),
+            made_at: now,
+        }
+    }
+}
+
 /// What of a lot changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LotState {

@@ -6,12 +6,10 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{Alarm, Alarms, Exhaustion, Gauge, Lot, LotIdentity, Lots, Pool};
-use crate::domain::{BillingMode, LotKind, LotUse, LotUses, Moment, Money, TenantConfig};
+use crate::domain::{BillingMode, LotUse, LotUses, Moment, Money, TenantConfig};
 
 /// How many UTC days of spend are kept.
 const SPEND_DAYS_KEPT: usize = 4;
-/// How many months a lot of returned money lives.
-const REFUND_MONTHS: i32 = 12;
 
 /// A recharge that was asked for and not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,20 +106,9 @@ impl Wallet {
             lot_id: id.clone(),
             amount: -rest,
         });
-        self.add_refund(id, rest, occurred_at, now);
+        let lot = LotIdentity::refund(id, occurred_at, now);
+        self.lots.insert(Lot::new(lot, rest));
         true
-    }
-
-    /// Adds a lot of returned money, which lives 12 months from the event.
-    pub fn add_refund(&mut self, id: Arc<str>, amount: Money, occurred_at: Moment, now: Moment) {
-        let identity = LotIdentity {
-            id,
-            kind: LotKind::Refund,
-            purchased_at: occurred_at,
-            expires_at: occurred_at.plus_months(REFUND_MONTHS),
-            made_at: now,
-        };
-        self.lots.insert(Lot::new(identity, amount));
     }
 
     /// What an expired lot must give up now: what of the balance no hold needs.
