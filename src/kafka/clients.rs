@@ -72,8 +72,8 @@ pub(super) struct Listening;
 
 impl ClientContext for Listening {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // "FAIL" and "ERROR" lines repeat with each attempt during an outage.
-        if matches!(facility, "FAIL" | "ERROR") {
+        // These repeat with each attempt during an outage, up to a hundred times a second.
+        if matches!(facility, "FAIL" | "ERROR" | "METADATAUPDATE") {
             tracing::debug!(target: "librdkafka", facility, message);
             return;
         }

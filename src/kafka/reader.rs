@@ -93,7 +93,7 @@ impl TopicReader {
 
     /// The same, whose fetches the broker answers after `wait` at most: the end of a partition shows
     /// only when a fetch finds nothing.
-    pub(super) fn open_asking(
+    pub fn open_asking(
         connection: &Connection,
         topic: &str,
         isolation: Isolation,

@@ -14,6 +14,9 @@ use crate::kafka::{
 
 /// How long a look at what has come takes at most.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long the brokers may wait for records to come. Each of a partition's topics is read to its end,
+/// which shows only in a fetch that finds nothing.
+pub(super) const WAIT: Duration = Duration::from_millis(5);
 /// How long to wait before asking for the stable end again.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -38,7 +41,9 @@ impl Pull {
         input_topic: &str,
         schemas: SchemaSet,
     ) -> Result<Self, Error> {
-        let open = |isolation| TopicReader::open(connection, topic, isolation, None, PATIENCE);
+        let open = |isolation| {
+            TopicReader::open_asking(connection, topic, isolation, None, PATIENCE, WAIT)
+        };
         Ok(Pull {
             stream,
             reader: open(Isolation::Committed)?,
@@ -56,17 +61,22 @@ impl Pull {
         Ok(self.reader.watermarks(partition, PATIENCE)?.start)
     }
 
-    /// Begins with a partition. What is there now must be decided first: a transaction's marker may come
-    /// here later than in the journal, which was read before.
+    /// Where a partition ends now, undecided records included. They must be decided before it is read: a
+    /// transaction's marker may come here later than in the journal, which was read before.
+    pub(super) fn end(&self, partition: i32) -> Result<i64, Error> {
+        Ok(self.undecided.watermarks(partition, PATIENCE)?.end)
+    }
+
+    /// Begins with a partition once everything below `end` is decided.
     pub(super) fn begin(
         &mut self,
         partition: i32,
         from: i64,
+        end: i64,
         patience: Duration,
     ) -> Result<(), Error> {
-        let there = self.undecided.watermarks(partition, PATIENCE)?.end;
         let asked = Instant::now();
-        while self.reader.watermarks(partition, PATIENCE)?.end < there {
+        while self.reader.watermarks(partition, PATIENCE)?.end < end {
             if asked.elapsed() > patience {
                 return Err(Error::TimedOut {
                     doing: format!("waiting for open transactions on `{}`", self.reader.topic()),

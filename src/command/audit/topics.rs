@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::pull::Pull;
+use super::pull::{Pull, WAIT};
 use crate::audit::{
     Carried, Counts, Findings, GroupPosition, JournalAudit, JournalRead, PartitionAudit, Scope,
     Stream, Taken, Violation, Wrong, next_of,
@@ -56,7 +56,14 @@ impl Topics {
             charging: config.charging,
             events: names.events.clone(),
             undecided: config.worker.transaction_timeout + PATIENCE,
-            journal: TopicReader::open(connection, state, isolation, Some(group), PATIENCE)?,
+            journal: TopicReader::open_asking(
+                connection,
+                state,
+                isolation,
+                Some(group),
+                PATIENCE,
+                WAIT,
+            )?,
             beside: [
                 pull(rejected)?,
                 pull(ledger)?,
@@ -198,8 +205,15 @@ impl Topics {
         audit: &mut PartitionAudit<'_>,
     ) -> Result<(), Failure> {
         let mut heads = [const { None }; 5];
-        for ((pull, head), from) in self.beside.iter_mut().zip(&mut heads).zip(from) {
-            pull.begin(partition, from, self.undecided)?;
+        // All are asked before the first is waited for: what is open is mostly open on several.
+        let mut ends = [0; 5];
+        for (pull, end) in self.beside.iter().zip(&mut ends) {
+            *end = pull.end(partition)?;
+        }
+        for (pull, (from, end)) in self.beside.iter_mut().zip(from.into_iter().zip(ends)) {
+            pull.begin(partition, from, end, self.undecided)?;
+        }
+        for (pull, head) in self.beside.iter_mut().zip(&mut heads) {
             *head = pull.next()?;
         }
         while let Some(place) = next_of(&heads) {
