@@ -9,7 +9,7 @@
     clippy::disallowed_methods
 )]
 
-#[path = "../tests/it/support/mod.rs"]
+#[path = "../tests/support/mod.rs"]
 #[allow(dead_code)]
 mod support;
 

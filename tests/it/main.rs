@@ -10,6 +10,8 @@ mod crashes;
 mod exactly_once;
 mod rates;
 mod running;
+#[path = "../support/mod.rs"]
+#[allow(dead_code)]
 mod support;
 mod topics;
 mod worker;

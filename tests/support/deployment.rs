@@ -29,13 +29,19 @@ pub struct Ran {
 impl Deployment {
     /// A configuration with this many partitions, and these lines of TOML behind it.
     pub fn of(cluster: Cluster, partitions: i32, more: &str) -> Self {
+        Self::replicated(cluster, partitions, 1, more)
+    }
+
+    /// The same with so many replicas of every topic, of which one may be missing.
+    pub fn replicated(cluster: Cluster, partitions: i32, replicas: u32, more: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("tollkeeper-{}", cluster.name("files")));
         std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
         let deployment = Deployment { cluster, folder };
         let names = deployment.cluster.topics();
+        let in_sync = (replicas - 1).max(1);
         let mut toml = format!(
             "[kafka]\nbootstrap_servers = \"{}\"\n[topics]\npartitions = {partitions}\n\
-             replication = 1\nmin_insync_replicas = 1\n",
+             replication = {replicas}\nmin_insync_replicas = {in_sync}\n",
             deployment.cluster.bootstrap()
         );
         for (key, name) in [
@@ -121,6 +127,10 @@ impl Deployment {
 
 impl Drop for Deployment {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what the failed test left: {}", self.folder.display());
+            return;
+        }
         // What is left behind is in the temporary folder.
         let _ = std::fs::remove_dir_all(&self.folder);
     }

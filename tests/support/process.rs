@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{Deployment, eventually};
 
@@ -14,7 +15,12 @@ pub struct Process {
 impl Process {
     /// Starts `tollkeeper run` as this instance, quick to be given up when it is gone.
     pub fn start(deployment: &Deployment, instance: &str) -> Self {
-        Self::start_with(deployment, instance, 5_000)
+        Self::start_at(
+            deployment,
+            instance,
+            5_000,
+            deployment.cluster().bootstrap(),
+        )
     }
 
     /// The same for tests in which the only broker goes away. A broker that comes back to a
@@ -23,11 +29,26 @@ impl Process {
     /// "couldn't find leader endpoint … likely deleted already"). Clusters of several brokers have
     /// leaders all the time.
     pub fn start_patient(deployment: &Deployment, instance: &str) -> Self {
-        Self::start_with(deployment, instance, 60_000)
+        Self::start_at(
+            deployment,
+            instance,
+            60_000,
+            deployment.cluster().bootstrap(),
+        )
     }
 
-    fn start_with(deployment: &Deployment, instance: &str, transaction_timeout_ms: u32) -> Self {
-        let log = deployment.file(&format!("{instance}.log"), "");
+    /// The same with a time-out of its transactions, a second below that of its session, and another
+    /// way to the brokers.
+    pub fn start_at(
+        deployment: &Deployment,
+        instance: &str,
+        transaction_timeout_ms: u32,
+        bootstrap: &str,
+    ) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        // A log for each start: what it says is never what an earlier one said.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let log = deployment.file(&format!("{instance}-{number}.log"), "");
         let file = File::options()
             .append(true)
             .open(&log)
@@ -38,6 +59,7 @@ impl Process {
                 "TOLLKEEPER_WORKER__INSTANCE",
                 deployment.cluster().name(instance),
             )
+            .env("TOLLKEEPER_KAFKA__BOOTSTRAP_SERVERS", bootstrap)
             .env("TOLLKEEPER_HTTP__LISTEN", "")
             .env(
                 "TOLLKEEPER_WORKER__SESSION_TIMEOUT_MS",
@@ -65,6 +87,11 @@ impl Process {
             );
             said.contains(words).then_some(())
         });
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("asked")
     }
 
     /// All it logged.

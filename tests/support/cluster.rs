@@ -66,12 +66,18 @@ impl Cluster {
 impl Own {
     /// Starts a cluster of 1 or 3 brokers.
     pub fn start(brokers: u32) -> Self {
+        Own::start_as(brokers, &[])
+    }
+
+    /// The same with further wishes, as tests/kafka/cluster takes them from its environment.
+    pub fn start_as(brokers: u32, wishes: &[(&str, &str)]) -> Self {
         let folder = std::env::temp_dir().join(format!(
             "tollkeeper-kafka-{}-{}",
             std::process::id(),
             unique()
         ));
-        let output = script(&["start", path(&folder), &brokers.to_string()]);
+        let mut start = command(&["start", path(&folder), &brokers.to_string()]);
+        let output = done(start.envs(wishes.iter().copied()));
         let bootstrap = String::from_utf8(output.stdout).expect("an address is text");
         Own {
             folder,
@@ -84,6 +90,11 @@ impl Own {
         Cluster::at(&self.bootstrap)
     }
 
+    /// A file of a broker's.
+    pub fn file(&self, broker: u32, name: &str) -> PathBuf {
+        self.folder.join(format!("{broker}/{name}"))
+    }
+
     /// Ends a broker with SIGKILL.
     pub fn kill(&self, broker: u32) {
         script(&["kill", path(&self.folder), &broker.to_string()]);
@@ -91,8 +102,7 @@ impl Own {
 
     /// Sends a broker a signal by name: STOP makes it silent, CONT lets it go on.
     pub fn signal(&self, broker: u32, name: &str) {
-        let pid = std::fs::read_to_string(self.folder.join(format!("{broker}/pid")))
-            .expect("a broker that runs");
+        let pid = std::fs::read_to_string(self.file(broker, "pid")).expect("a broker that runs");
         let status = Command::new("kill")
             .args([&format!("-{name}"), pid.trim()])
             .status()
@@ -126,15 +136,22 @@ fn path(folder: &Path) -> &str {
 /// Runs tests/kafka/cluster, or fails the test with what it said: no test is skipped for want of
 /// Kafka.
 fn script(arguments: &[&str]) -> Output {
-    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/cluster"))
+    done(&mut command(arguments))
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/cluster"));
+    command
         .args(arguments)
-        .env("KAFKA_OWNER", std::process::id().to_string())
-        .output()
-        .expect("tests/kafka/cluster can be run");
+        .env("KAFKA_OWNER", std::process::id().to_string());
+    command
+}
+
+fn done(command: &mut Command) -> Output {
+    let output = command.output().expect("tests/kafka/cluster can be run");
     assert!(
         output.status.success(),
-        "tests/kafka/cluster {}: {}",
-        arguments.join(" "),
+        "{command:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
     output
