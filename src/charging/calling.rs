@@ -57,7 +57,12 @@ impl Partition {
         let numbers = numbers(start)?;
         let Some(slot) = slot else {
             if !start.emergency {
-                facts.records.push(unknown_tenant(tenant_id, start, on));
+                facts.records.push(turned_away(
+                    tenant_id,
+                    start,
+                    OrderReason::UnknownTenant,
+                    on,
+                ));
             }
             return Err(fault(
                 RejectReason::UnknownTenant,
@@ -100,6 +105,11 @@ impl Partition {
                 ));
             }
             None => self.too_late(on.occurred_at)?,
+        }
+        if self.calls.len() + self.packed.len() >= self.settings.kept && !start.emergency {
+            let order = turned_away(tenant_id, start, OrderReason::Capacity, on);
+            facts.records.push(order);
+            return Err(fault(RejectReason::Capacity, "no more calls are kept"));
         }
         let mut turn = self.turn_of(slot);
         let waiting = self.unpark(slot, &start.call_id);
@@ -353,7 +363,13 @@ impl Partition {
     }
 }
 
-fn unknown_tenant(tenant_id: &str, start: &CallStarted<'_>, on: &Occasion<'_>) -> Record {
+/// The order about a start of which nothing is kept.
+fn turned_away(
+    tenant_id: &str,
+    start: &CallStarted<'_>,
+    reason: OrderReason,
+    on: &Occasion<'_>,
+) -> Record {
     Record::CallOrder(Box::new(CallOrder {
         tenant_id: tenant_id.into(),
         call_id: start.call_id.as_ref().into(),
@@ -363,7 +379,7 @@ fn unknown_tenant(tenant_id: &str, start: &CallStarted<'_>, on: &Occasion<'_>) -
         order_sequence: 1,
         kind: CallOrderKind::CallRefused,
         cut_at: None,
-        reason: OrderReason::UnknownTenant,
+        reason,
         occurred_at: on.occurred_at,
         issued_at: on.now,
         source: on.source,

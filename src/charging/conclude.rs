@@ -1,6 +1,9 @@
 //! What every event and timer of a tenant ends with: forfeits, second tries, notices, orders.
 
+use std::ops::Bound;
 use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 use super::Facts;
 use super::entry::Entry;
@@ -17,6 +20,10 @@ use crate::wallet::{Exhaustion, PoolMark, Recharge, Tenant};
 const RECHARGE_WAIT_MS: i64 = 15 * MILLIS_PER_MINUTE;
 /// So many of the cheapest minutes must be there again before credit counts as restored.
 const RESTORED_MINUTES: i64 = 10;
+
+/// After so many calls in a row for which nothing more could be held, the rest are not tried: a tenant
+/// with a hundred thousand calls under a cut must not hold the others up.
+const FUTILE_TRIES: u32 = 100;
 
 impl Partition {
     /// Ends a tenant's turn and publishes what came of it.
@@ -67,31 +74,42 @@ impl Partition {
         }
     }
 
-    /// Tries the calls under a cut that has not passed again: earliest cut first, then call id.
+    /// Tries the calls under a cut that has not passed again: earliest cut first, then call id, each once,
+    /// until there is nothing left to try with.
     fn try_again(&mut self, tenant: u32, on: &Occasion<'_>, turn: &mut Turn) {
-        let account = self.accounts.get(tenant).expect("a turn has its tenant");
-        let from = (on.now, Arc::from(""), 0);
-        let cuts: Vec<_> = account
-            .cuts
-            .range(from..)
-            .map(|(_, _, slot)| *slot)
-            .collect();
-        for slot in cuts {
-            let Some(call) = self.calls.moved(slot) else {
+        let mut from = Bound::Included((on.now, Arc::from(""), 0));
+        let mut tried: HashSet<u32, foldhash::fast::FixedState> = HashSet::default();
+        let mut futile = 0;
+        loop {
+            let account = self.accounts.get(tenant).expect("a turn has its tenant");
+            let next = account.cuts.range((from, Bound::Unbounded)).next().cloned();
+            let Some(entry) = next else { return };
+            let slot = entry.2;
+            from = Bound::Excluded(entry);
+            let cut = self.calls.get(slot).and_then(|call| call.state.cut);
+            let Some(cut) = cut.filter(|cut| cut.reason != OrderReason::Closed) else {
                 continue;
             };
-            let account = self.accounts.moved(tenant).expect("a turn has its tenant");
-            if call
-                .state
-                .cut
-                .is_some_and(|cut| cut.reason == OrderReason::Closed)
-            {
-                continue;
+            if futile >= FUTILE_TRIES && cut.reason == OrderReason::Credit {
+                return;
             }
-            call.try_again(&mut account.tenant, on, &mut turn.out);
-            call.look_ahead(&account.tenant, on);
-            account.count(slot, call);
+            // A cut that moved on to a later moment is met again.
+            if tried.insert(slot) {
+                let gained = self.try_one(tenant, slot, on, turn);
+                futile = if gained { 0 } else { futile + 1 };
+            }
         }
+    }
+
+    /// Tries one call again; true if more of it is covered than before.
+    fn try_one(&mut self, tenant: u32, slot: u32, on: &Occasion<'_>, turn: &mut Turn) -> bool {
+        let call = self.calls.moved(slot).expect("it is under a cut");
+        let account = self.accounts.moved(tenant).expect("a turn has its tenant");
+        let covered_before = call.state.covered_s;
+        call.try_again(&mut account.tenant, on, &mut turn.out);
+        call.look_ahead(&account.tenant, on);
+        account.count(slot, call);
+        call.state.cut.is_none() || call.state.covered_s > covered_before
     }
 
     /// The pool of other months or calls decides what a call's next minute costs as long as that

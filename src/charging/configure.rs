@@ -18,6 +18,9 @@ impl Partition {
         on: &Occasion<'_>,
     ) -> Result<Option<Turn>, Fault> {
         let Some(slot) = slot else {
+            if self.accounts.len() >= self.settings.kept {
+                return Err(fault(RejectReason::Capacity, "no more tenants are kept"));
+            }
             let account = Account::new(Tenant::new(tenant_id, Arc::new(config)));
             let slot = self.accounts.insert(account);
             self.account_index.insert(hash_of(0, tenant_id), slot);

@@ -16,6 +16,9 @@ use crate::wallet::{Lot, LotIdentity, Tenant};
 pub(super) const PAYMENT_DAYS: i64 = 400;
 /// How many months a lot lives unless its grant says otherwise.
 const LOT_MONTHS: i32 = 12;
+/// Most lots of a wallet with something left, so that its row and a record that uses all of them stay
+/// below what a topic takes.
+const LOTS_PER_WALLET: usize = 1_000;
 pub(super) const PAYMENT_KEY: u8 = b'p';
 pub(super) const ADJUSTMENT_KEY: u8 = b'a';
 
@@ -62,6 +65,24 @@ impl Partition {
         }
     }
 
+    /// Whether one more id can be remembered, and one more lot where the amount makes one.
+    fn check_room(&self, tenant: &Tenant, amount: Money) -> Result<(), Fault> {
+        if self.payments.len() >= self.settings.kept {
+            return Err(fault(
+                RejectReason::Capacity,
+                "no more payments are remembered",
+            ));
+        }
+        let makes_lot = amount > tenant.wallet.debt;
+        if makes_lot && tenant.wallet.lots.iter().len() >= LOTS_PER_WALLET {
+            return Err(fault(
+                RejectReason::Capacity,
+                "the wallet has 1000 lots with something left",
+            ));
+        }
+        Ok(())
+    }
+
     fn remember_payment(&mut self, key: u128, content: u64, occurred_at: Moment) {
         let slot = self.payments.insert(PaymentRow {
             key,
@@ -88,6 +109,7 @@ impl Partition {
         check_currency(&account.tenant, payment.currency)?;
         check_bound(&account.tenant, payment.amount)?;
         allowed(&account.tenant)?;
+        self.check_room(&account.tenant, payment.amount)?;
         let turn = Turn::of(slot, account);
         self.remember_payment(key, content, on.occurred_at);
         Ok(Some(turn))

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::index::hash_of;
 use super::parking::{PARKING_MS, ParkedRow};
 use super::partition::{Account, Memory, Partition, PaymentRow};
-use super::rows::{Change, Layout, Part, RowError, RowKey, Rows, Table};
+use super::rows::{Change, Layout, MAX_SLOTS, Part, RowError, RowKey, Rows, Table};
 use super::settings::Settings;
 use super::timers::TimerKind;
 use crate::calls::{Call, CallFixed, CallState, Packed};
@@ -176,9 +176,6 @@ struct Halves<F, M> {
     rows: Vec<(Option<F>, Option<M>)>,
 }
 
-/// No row of a partition has a higher slot; a higher one in a journal is damage.
-const MAX_SLOT: usize = 1 << 27;
-
 impl<F, M> Halves<F, M> {
     fn new(table: Table) -> Self {
         Halves {
@@ -189,7 +186,7 @@ impl<F, M> Halves<F, M> {
 
     fn at(&mut self, key: RowKey) -> Result<&mut (Option<F>, Option<M>), RowError> {
         let slot = usize::try_from(key.slot).map_err(|_| key.error("slot out of range"))?;
-        if slot >= MAX_SLOT {
+        if slot >= MAX_SLOTS {
             return Err(key.error("slot out of range"));
         }
         if slot >= self.rows.len() {
@@ -397,6 +394,7 @@ impl Partition {
         for (slot, row) in self.parked.iter() {
             let key = (row.tenant, row.call_id.clone());
             self.parked_index.entry(key).or_default().push(slot);
+            self.parked_bytes += row.raw.byte_len();
             let due = row.parked_at.plus_millis(PARKING_MS);
             self.timers.set(due, TimerKind::Parking, slot);
         }

@@ -17,6 +17,9 @@ pub(super) const PARKED_PER_PARTITION: usize = 10_000;
 /// Most events parked for a call.
 pub(super) const PARKED_PER_CALL: usize = 1_500;
 
+/// Most bytes of parked events on a partition, keys and headers included.
+pub(super) const PARKED_BYTES_PER_PARTITION: usize = 64 * 1024 * 1024;
+
 /// What a parked event says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Said {
@@ -46,19 +49,25 @@ impl Partition {
         let call_id: Arc<str> = call_id.into();
         let key = (tenant, call_id.clone());
         let of_call = self.parked_index.get(&key).map_or(0, Vec::len);
-        if self.parked.len() >= PARKED_PER_PARTITION || of_call >= PARKED_PER_CALL {
+        let raw = raw.to_owned();
+        let bytes = self.parked_bytes + raw.byte_len();
+        if self.parked.len() >= PARKED_PER_PARTITION
+            || of_call >= PARKED_PER_CALL
+            || bytes > PARKED_BYTES_PER_PARTITION
+        {
             return Err(fault(
                 RejectReason::Orphan,
                 "no start, and no more can be parked",
             ));
         }
+        self.parked_bytes = bytes;
         let parked_at = self.time;
         let slot = self.parked.insert(ParkedRow {
             tenant,
             call_id,
             said,
             parked_at,
-            raw: raw.to_owned(),
+            raw,
         });
         self.parked_index.entry(key).or_default().push(slot);
         self.timers
@@ -82,6 +91,7 @@ impl Partition {
             .collect();
         rows.sort_by_key(|row| row.raw.offset);
         for row in rows {
+            self.parked_bytes -= row.raw.byte_len();
             match row.said {
                 Said::Tick(minute) => parked.tick = parked.tick.max(Some(minute)),
                 Said::End(duration) => parked.ends.push(duration),
@@ -99,6 +109,7 @@ impl Partition {
         let Some(row) = self.parked.remove(slot) else {
             return false;
         };
+        self.parked_bytes -= row.raw.byte_len();
         let key = (row.tenant, row.call_id);
         if let Some(slots) = self.parked_index.get_mut(&key) {
             slots.retain(|other| *other != slot);

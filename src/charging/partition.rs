@@ -102,6 +102,8 @@ pub struct Partition {
     pub(super) payment_index: Map<u128>,
     pub(super) parked: Rows<ParkedRow>,
     pub(super) parked_index: HashMap<(u32, Arc<str>), Vec<u32>, foldhash::fast::FixedState>,
+    /// Of all parked records; added up anew on restore.
+    pub(super) parked_bytes: usize,
     pub(super) timers: Timers,
     pub(super) live_calls: usize,
     /// An emptied outcome, so that a turn allocates none.
@@ -137,6 +139,7 @@ impl Partition {
             payment_index: Map::default(),
             parked: Rows::default(),
             parked_index: HashMap::default(),
+            parked_bytes: 0,
             timers: Timers::default(),
             live_calls: 0,
             spare: Outcome::default(),

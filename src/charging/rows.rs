@@ -61,6 +61,10 @@ pub enum Change {
     Removed(RowKey),
 }
 
+/// The most slots of a table; a higher one in a journal is damage. [`super::Settings::kept`] and the bounds
+/// of parking keep every table far below it.
+pub(super) const MAX_SLOTS: usize = 1 << 27;
+
 /// A row that cannot be read back.
 #[derive(Debug, thiserror::Error)]
 #[error("row {table:?}/{slot}: {what}")]
@@ -150,6 +154,7 @@ impl<T> Rows<T> {
             self.slots[place(slot)] = row;
             slot
         } else {
+            assert!(self.slots.len() < MAX_SLOTS, "tables are bounded");
             self.slots.push(row);
             u32::try_from(self.slots.len() - 1).expect("fewer rows than 32 bits count")
         };

@@ -11,6 +11,9 @@ pub struct Settings {
     pub silence_minutes: i32,
     /// How far behind partition time an event of an unknown call may be.
     pub late_by_minutes: i32,
+    /// Tenants, calls (live, silent and closed ones that are remembered) and payments of a partition,
+    /// each: what would add one more is rejected.
+    pub kept: usize,
 }
 
 impl Default for Settings {
@@ -19,6 +22,7 @@ impl Default for Settings {
             live_calls: 1_000_000,
             silence_minutes: 10,
             late_by_minutes: 120,
+            kept: 50_000_000,
         }
     }
 }

@@ -9,8 +9,12 @@ use crate::domain::{
 
 /// How far an event may lie ahead of partition time, and an answer behind its event.
 const AHEAD_MS: i64 = 5 * MILLIS_PER_MINUTE;
-/// The longest id, in bytes.
+/// The longest id or name, in bytes.
 const MAX_ID_BYTES: usize = 512;
+/// Most thresholds of a tenant: each has a latch that is journalled with every change of its wallet.
+const MAX_THRESHOLDS: usize = 32;
+/// Most countries of a tenant's zone A: more than there are.
+const MAX_ZONE_A: usize = 300;
 
 fn invalid(what: &str) -> Fault {
     fault(RejectReason::Invalid, what)
@@ -30,9 +34,21 @@ fn id(name: &str, value: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A name that may be empty.
+fn short(name: &str, value: &str) -> Result<(), Fault> {
+    if value.len() > MAX_ID_BYTES {
+        return Err((
+            RejectReason::Invalid,
+            format!("`{name}` must have {MAX_ID_BYTES} bytes at most"),
+        ));
+    }
+    Ok(())
+}
+
 /// Checks an event by itself and against partition time.
 pub(super) fn validate(event: &Event<'_>, now: Moment) -> Result<(), Fault> {
     id("tenant_id", &event.tenant_id)?;
+    short("event_id", &event.event_id)?;
     let ahead = event.occurred_at > now.plus_millis(AHEAD_MS);
     ensure(
         !ahead,
@@ -41,6 +57,10 @@ pub(super) fn validate(event: &Event<'_>, now: Moment) -> Result<(), Fault> {
     match &event.body {
         Body::CallStarted(start) => {
             id("call_id", &start.call_id)?;
+            short("organizer_id", &start.organizer_id)?;
+            if let Some(conference_id) = &start.conference_id {
+                short("conference_id", conference_id)?;
+            }
             let late = start.answered_at > event.occurred_at.plus_millis(AHEAD_MS);
             ensure(!late, "`answered_at` is over 5 minutes after `occurred_at`")
         }
@@ -60,6 +80,9 @@ pub(super) fn validate(event: &Event<'_>, now: Moment) -> Result<(), Fault> {
         }
         Body::CreditGranted(grant) => {
             id("payment_id", &grant.payment_id)?;
+            if let Some(request_id) = &grant.request_id {
+                short("request_id", request_id)?;
+            }
             ensure(
                 grant.amount.is_positive(),
                 "`amount` of a grant must be above zero",
@@ -109,6 +132,18 @@ fn configuration(config: &TenantConfig) -> Result<(), Fault> {
     let not_negative = |amount: Option<Money>| amount.is_none_or(|a| !a.is_negative());
     let count = |number: Option<i32>| number.is_none_or(|n| n >= 0);
     let limits = &config.limits;
+    short("rate_card", &config.rate_card)?;
+    ensure(
+        config.low_credit.len() <= MAX_THRESHOLDS,
+        "`low_credit` must have 32 thresholds at most",
+    )?;
+    ensure(
+        config
+            .zone_a
+            .as_ref()
+            .is_none_or(|zone| zone.len() <= MAX_ZONE_A),
+        "`zone_a` must have 300 countries at most",
+    )?;
     ensure(config.version >= 0, "`version` must not be negative")?;
     ensure(
         (1..=60).contains(&config.hold_ahead_minutes),

@@ -1,6 +1,7 @@
 //! librdkafka's own properties under `[kafka]`: which are handed on, which are ours, which are secret.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 use super::reader::Reader;
 
@@ -36,6 +37,20 @@ const SECRET: &[&str] = &[
     "ssl.keystore.password",
 ];
 
+/// The longest secret, in bytes: a chain of certificates and more.
+const SECRET_BYTES: u64 = 1024 * 1024;
+
+/// What is in a file, which must not be longer than a secret.
+fn secret_in(path: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(SECRET_BYTES + 1).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length <= SECRET_BYTES) {
+        return Ok(text);
+    }
+    Err(std::io::Error::other("it is larger than 1 MiB"))
+}
+
 /// The properties to hand on, with the secrets read from their files.
 pub(super) fn take(reader: &mut Reader) -> BTreeMap<String, String> {
     let mut properties = BTreeMap::new();
@@ -49,7 +64,7 @@ pub(super) fn take(reader: &mut Reader) -> BTreeMap<String, String> {
                 format!("is a secret: put it into a file and name that in `{key}_file`"),
             );
         } else if let Some(secret) = name.strip_suffix("_file") {
-            match std::fs::read_to_string(&value) {
+            match secret_in(&value) {
                 Ok(text) => {
                     let text = text.trim_end_matches(['\r', '\n']).to_owned();
                     properties.insert(secret.to_owned(), text);

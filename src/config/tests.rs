@@ -100,6 +100,17 @@ fn a_secret_is_read_from_its_file_and_never_shown() {
 }
 
 #[test]
+fn a_secret_of_more_than_a_mebibyte_is_none() {
+    let file = std::env::temp_dir().join(format!("tollkeeper-long-{}", std::process::id()));
+    std::fs::write(&file, vec![b'x'; 1024 * 1024 + 1]).expect("the temporary folder takes a file");
+    let text = format!("[kafka]\nsasl.password_file = \"{}\"\n", file.display());
+    let faults = parse(&text, &[]).expect_err("the secret is too long");
+    std::fs::remove_file(&file).expect("the file is there");
+    let words = faults.to_string();
+    assert!(words.ends_with("it is larger than 1 MiB"), "{words}");
+}
+
+#[test]
 fn every_fault_is_named_at_once() {
     check_faults(
         "\

@@ -208,6 +208,12 @@ fn charging(reader: &mut Reader) -> charging::Settings {
         live_calls: usize::try_from(live_calls).expect("32 bits fit into a usize"),
         silence_minutes: reader.whole("rules.silence_minutes", 10, 1..=1_440),
         late_by_minutes: reader.whole("rules.late_by_minutes", 120, 1..=10_080),
+        kept: usize::try_from(reader.whole(
+            "rules.kept_per_partition",
+            50_000_000_u32,
+            1_000..=100_000_000,
+        ))
+        .expect("32 bits fit into a usize"),
     }
 }
 

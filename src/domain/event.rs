@@ -238,6 +238,19 @@ pub struct RawRecord {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
+impl RawRecord {
+    /// The bytes of its key, value and headers.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter();
+        let headers: usize = headers
+            .map(|(name, value)| name.len() + length(value))
+            .sum();
+        length(&self.key) + length(&self.payload) + headers
+    }
+}
+
 impl std::fmt::Debug for RawRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "RawRecord {{ offset: {} }}", self.offset)

@@ -101,6 +101,8 @@ symbols! {
         CurrencyMismatch = "CURRENCY_MISMATCH",
         /// It would take the balance too low.
         InsufficientCredit = "INSUFFICIENT_CREDIT",
+        /// What is kept of its kind is at its bound.
+        Capacity = "CAPACITY",
     }
 }
 
@@ -110,7 +112,9 @@ impl RejectReason {
     pub const fn stage(self) -> Stage {
         match self {
             RejectReason::Undecodable => Stage::Decode,
-            RejectReason::CurrencyMismatch | RejectReason::InsufficientCredit => Stage::Wallet,
+            RejectReason::CurrencyMismatch
+            | RejectReason::InsufficientCredit
+            | RejectReason::Capacity => Stage::Wallet,
             RejectReason::Invalid
             | RejectReason::Misrouted
             | RejectReason::UnknownTenant

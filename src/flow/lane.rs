@@ -289,7 +289,32 @@ impl Live {
     }
 }
 
+/// The longest `traceparent` that is passed on, in bytes; the standard's has 55.
+const TRACEPARENT_BYTES: usize = 128;
+
 fn traceparent(raw: RawRef<'_>) -> Option<&[u8]> {
     let header = raw.headers.iter().find(|(name, _)| *name == "traceparent");
-    header.and_then(|(_, value)| *value)
+    let value = header.and_then(|(_, value)| *value);
+    value.filter(|value| value.len() <= TRACEPARENT_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_is_passed_on_unless_it_is_longer_than_any_standard_has_it() {
+        let trace = [b'0'; TRACEPARENT_BYTES + 1];
+        for (length, passed_on) in [(55, true), (TRACEPARENT_BYTES, true), (129, false)] {
+            let headers = [("traceparent", Some(&trace[..length]))];
+            let raw = RawRef {
+                offset: 0,
+                timestamp: Moment::EARLIEST,
+                key: None,
+                payload: None,
+                headers: &headers,
+            };
+            assert_eq!(traceparent(raw).is_some(), passed_on, "{length} bytes");
+        }
+    }
 }

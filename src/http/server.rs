@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::connections::{Bounded, Bounds};
 use super::routes::{Shown, router};
 
 /// A server that answers until it is stopped or dropped.
@@ -24,6 +25,10 @@ impl Server {
     /// # Errors
     /// If the address cannot be listened at.
     pub fn start(listen: SocketAddr, shown: Arc<Shown>) -> io::Result<Self> {
+        Self::start_within(Bounds::default(), listen, shown)
+    }
+
+    fn start_within(bounds: Bounds, listen: SocketAddr, shown: Arc<Shown>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -33,7 +38,7 @@ impl Server {
         let thread = thread::Builder::new()
             .name("http".to_owned())
             .spawn(move || {
-                let serving = axum::serve(listener, router(shown));
+                let serving = axum::serve(Bounded::new(listener, bounds), router(shown));
                 // Connections that linger are cut: whoever stops the server has to end soon.
                 runtime.block_on(async {
                     tokio::select! {
@@ -74,6 +79,7 @@ impl Drop for Server {
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
+    use std::time::{Duration, Instant};
 
     use expect_test::expect;
 
@@ -105,6 +111,30 @@ mod tests {
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::start(anywhere, Arc::clone(&shown)).expect("a free port");
         (shown, server)
+    }
+
+    #[test]
+    fn a_client_that_says_nothing_holds_its_place_for_a_while_only() {
+        let shown = Arc::new(Shown {
+            metrics: Metrics::default(),
+            health: Health::of_workers(1),
+        });
+        let bounds = Bounds {
+            at_once: 3,
+            life: Duration::from_millis(300),
+        };
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::start_within(bounds, anywhere, shown).expect("a free port");
+        let begun = Instant::now();
+        let connect = |_| TcpStream::connect(server.address()).expect("the server listens");
+        let silent: Vec<TcpStream> = (0..3).map(connect).collect();
+        assert_eq!(ask(&server, "/healthz"), (200, "alive\n".to_owned()));
+        assert!(begun.elapsed() >= bounds.life, "all places were taken");
+        for mut stream in silent {
+            let mut nothing = Vec::new();
+            let ended = stream.read_to_end(&mut nothing).map_or(0, |length| length);
+            assert_eq!(ended, 0, "the server hung up without a word");
+        }
     }
 
     #[test]

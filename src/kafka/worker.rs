@@ -222,7 +222,10 @@ impl<'c> Worker<'c> {
         if self.restores > 0 {
             wait = wait.min(AWAITING);
         }
-        while batch.len() < BATCH && self.exit.is_none() {
+        for _ in 0..BATCH {
+            if self.exit.is_some() {
+                return;
+            }
             match consumer.poll(wait) {
                 Polled::Record(message) => batch.push(message),
                 // Nothing is not idle; only the broker's answer about the end is.

@@ -164,6 +164,7 @@ impl<'a> Core<'a> {
             live_calls: 1_000_000,
             silence_minutes: 10,
             late_by_minutes: 120,
+            ..Settings::default()
         };
         Core {
             number,

@@ -128,6 +128,7 @@ fn settings(deployment: &Deployment, instance: &str) -> WorkerSettings {
             live_calls: 100_000,
             silence_minutes: 10,
             late_by_minutes: 120,
+            ..Settings::default()
         },
         journal: JournalSettings::default(),
         genesis,

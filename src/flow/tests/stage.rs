@@ -107,6 +107,7 @@ const CHARGING: Settings = Settings {
     live_calls: 1_000,
     silence_minutes: 10,
     late_by_minutes: 120,
+    kept: 1_000,
 };
 
 impl Stage {

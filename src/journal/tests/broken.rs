@@ -208,6 +208,7 @@ fn a_journal_behind_or_beside_the_groups_mark_is_refused() {
         live_calls: 1,
         silence_minutes: 10,
         late_by_minutes: 120,
+        kept: 1_000,
     };
     let genesis_only = encode_genesis(&genesis(), PARTITION, JournalSettings::default());
     let feed = |expected| -> Result<(), JournalError> {
