@@ -114,15 +114,12 @@ fn make_good(
     out: &mut Outcome,
 ) {
     call.prove(minute, Cause::Tick, tenant, on, out);
-    let shortage = if let Some(reason) = refusal {
-        out.credit_short |= reason == OrderReason::Credit;
-        call.state.refusal = Some(reason);
-        Some(reason)
-    } else {
-        let ahead = u32::try_from(tenant.config.hold_ahead_minutes).expect("1 to 60");
-        call.cover(minute + 1 + ahead, tenant, on, out)
-    };
-    if let Some(reason) = shortage {
+    out.credit_short |= refusal == Some(OrderReason::Credit);
+    call.state.refusal = refusal;
+    let ahead = u32::try_from(tenant.config.hold_ahead_minutes).expect("1 to 60");
+    // What was debited may reach beyond the proved minute: that far the call is covered.
+    let shortage = call.cover(minute + 1 + ahead, tenant, on, out);
+    if let Some(reason) = refusal.or(shortage) {
         let at = call.coverage().max(on.now);
         let cut = Cut {
             at,

@@ -112,15 +112,23 @@ impl Partition {
         call.state.cut.is_none() || call.state.covered_s > covered_before
     }
 
-    /// The pool of other months or calls decides what a call's next minute costs as long as that
-    /// minute is not held; such a call is under a cut.
+    /// What a call's next minute costs is open as long as that minute is not held, and such a call is
+    /// under a cut: the pool, the configuration and the next version of a card still change it.
     fn look_ahead_again(&mut self, turn: &Turn, on: &Occasion<'_>) {
-        let account = self.accounts.get(turn.slot).expect("a turn has its tenant");
-        let licenses = account.tenant.config.subscription_licenses;
-        let left = account.tenant.wallet.pool.left_of_all(licenses);
-        if left == turn.pool_before || account.cuts.is_empty() {
+        let account = self
+            .accounts
+            .moved(turn.slot)
+            .expect("a turn has its tenant");
+        if account.cuts.is_empty() {
             return;
         }
+        let licenses = account.tenant.config.subscription_licenses;
+        let pool = account.tenant.wallet.pool.left_of_all(licenses) != turn.pool_before;
+        let cards = on.cards.last_publication(on.now) > Some(account.looked_at);
+        if !(pool || cards || turn.fixed_changed) {
+            return;
+        }
+        account.looked_at = on.now;
         let under_cut: Vec<u32> = account.cuts.iter().map(|(_, _, slot)| *slot).collect();
         for slot in under_cut {
             let Some(call) = self.calls.moved(slot) else {

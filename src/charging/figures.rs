@@ -7,7 +7,7 @@ use super::calling::CALL_KEY;
 use super::credit::{ADJUSTMENT_KEY, PAYMENT_KEY};
 use super::index::key_of;
 use super::partition::Partition;
-use crate::domain::Money;
+use crate::domain::{Moment, Money};
 
 /// A tenant's figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,16 @@ pub struct LegFigures {
     pub total: Money,
     /// Of the last order about it.
     pub order_sequence: i32,
+    /// Set aside for its next minutes.
+    pub held: Money,
+    /// Up to when it is debited or held.
+    pub coverage: Moment,
+    /// The last minute that a tick proved.
+    pub proved: u32,
+    /// Neither refused and quiet nor closed.
+    pub live: bool,
+    /// The cut that it is under.
+    pub cut_at: Option<Moment>,
 }
 
 /// What is remembered of by a hash of its ids only.
@@ -116,6 +126,11 @@ impl Partition {
                 call_id: call.id().clone(),
                 total: call.state.meter.total,
                 order_sequence: call.state.order_sequence,
+                held: call.state.held,
+                coverage: call.coverage(),
+                proved: call.state.proved,
+                live: call.counted.live,
+                cut_at: call.state.cut.map(|cut| cut.at),
             })
         })
     }

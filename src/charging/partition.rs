@@ -21,6 +21,8 @@ pub(super) struct Account {
     pub tenant: Tenant,
     /// By moment of the cut, then call id; with the call's slot.
     pub cuts: BTreeSet<(Moment, Arc<str>, u32)>,
+    /// When all calls under a cut were last asked what their next minute costs.
+    pub looked_at: Moment,
 }
 
 impl Account {
@@ -28,6 +30,7 @@ impl Account {
         Account {
             tenant,
             cuts: BTreeSet::new(),
+            looked_at: Moment::EARLIEST,
         }
     }
 

@@ -14,6 +14,8 @@ use super::RateCard;
 pub struct RateCards {
     /// By card id; each card's versions rising.
     cards: HashMap<Arc<str>, Vec<Published>, FixedState>,
+    /// When any version of any card was published; rising.
+    publications: Vec<Moment>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,7 +32,16 @@ impl RateCards {
         if let Err(place) = place {
             let at = published_at;
             versions.insert(place, Published { at, card });
+            let place = self.publications.partition_point(|known| *known <= at);
+            self.publications.insert(place, at);
         }
+    }
+
+    /// The last publication, of whatever card, at or before a moment: what a card said then still holds.
+    #[must_use]
+    pub fn last_publication(&self, at: Moment) -> Option<Moment> {
+        let until = self.publications.partition_point(|known| *known <= at);
+        self.publications[..until].last().copied()
     }
 
     /// The highest version of a card that was published at or before a moment.
