@@ -6,11 +6,14 @@
 #![allow(missing_docs, clippy::disallowed_methods)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod chaos;
 mod draw;
+mod faults;
 mod fleet;
+mod pause;
 mod platform;
 mod proxy;
-mod rounds;
+mod soak;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod support;
@@ -19,16 +22,19 @@ mod watch;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 
+use chaos::{Chaos, PATIENCE, audit};
 use draw::Draw;
+use faults::Fault;
 use fleet::Fleet;
+use pause::pause;
 use platform::{Plan, Platform};
 use proxy::Proxies;
-use rounds::{Chaos, Fault, PATIENCE};
-use support::{Deployment, Own};
+use support::{Deployment, Own, now};
 use table::Table;
 use watch::Watch;
 
@@ -62,6 +68,10 @@ struct Arguments {
     /// What may break; all of it, if nothing is named.
     #[arg(long, value_enum, value_delimiter = ',')]
     faults: Vec<Fault>,
+    /// Instead of breaking anything, run one worker for so long with time sixty times as fast, and see
+    /// that its memory and its journal stay as they are.
+    #[arg(long, value_parser = duration)]
+    soak: Option<Duration>,
     /// Keep a deployment that does not come back, for a look at it.
     #[arg(long)]
     hold: bool,
@@ -77,9 +87,13 @@ fn main() -> ExitCode {
         arguments.span = Some(Duration::from_secs(240));
     }
     if arguments.faults.is_empty() {
-        arguments.faults = Fault::value_variants().to_vec();
+        let all = Fault::value_variants().iter().copied();
+        arguments.faults = all.filter(|fault| *fault != Fault::DiskFull).collect();
     }
-    let run = catch_unwind(AssertUnwindSafe(|| run(&arguments)));
+    let run = catch_unwind(AssertUnwindSafe(|| match arguments.soak {
+        Some(span) => soak::run(span, arguments.seed, arguments.rate),
+        None => run(&arguments),
+    }));
     if run.is_err() {
         let seed = arguments.seed;
         eprintln!("chaos: FAILED with seed {seed}: {arguments:?}");
@@ -89,6 +103,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) {
+    // From here on a signal ends it in order.
+    pause(Duration::ZERO);
     let begun = Instant::now();
     let brokers = usize::try_from(arguments.brokers).expect("few brokers");
     let mut proxies = Proxies::bind(arguments.workers + 1, brokers);
@@ -114,6 +130,8 @@ fn run(arguments: &Arguments) {
         tenants: 200,
         live_calls: 4_000,
         silent_until: Instant::now() + span.saturating_sub(SILENCE),
+        grants: 1_000,
+        clock: Arc::new(now),
     };
     Platform::found(&deployment, &plan);
     let ways = (0..proxies.workers()).map(|worker| proxies.bootstrap(worker));
@@ -130,19 +148,22 @@ fn run(arguments: &Arguments) {
         deployment: &deployment,
         proxies: &proxies,
         fleet,
-        platform: Platform::start(&deployment, plan),
+        platform: Platform::start(&deployment, plan.clone()),
         watch: Watch::start(deployment.cluster(), PARTITIONS),
         table: Table::default(),
+        auditing: None,
         hold: arguments.hold,
     };
     chaos.recovers("start", Instant::now());
     chaos.in_sync();
-    chaos.audit(true);
     println!("chaos: all is well after {:.1?}", begun.elapsed());
     let (well, mut round) = (Instant::now(), 0);
     while arguments.rounds.is_none_or(|rounds| round < rounds) && well.elapsed() < span {
         round += 1;
-        let fault = Fault::draw(&mut chaos.draw, &arguments.faults);
+        let fault = match round {
+            2 if arguments.faults.contains(&Fault::DiskFull) => Fault::DiskFull,
+            _ => Fault::draw(&mut chaos.draw, &arguments.faults),
+        };
         let since = Instant::now();
         chaos.round(fault);
         println!(
@@ -160,7 +181,7 @@ fn run(arguments: &Arguments) {
 
 /// The load ends: every call must be closed, and the books balance from their first record on.
 fn settle(mut chaos: Chaos<'_>, rounds: u64) {
-    let sent = chaos.platform.sent();
+    let (sent, _) = chaos.platform.sent();
     let calls = chaos.platform.stop();
     let since = Instant::now();
     while chaos.watch.closed().0 < calls {
@@ -172,10 +193,10 @@ fn settle(mut chaos: Chaos<'_>, rounds: u64) {
             &open[..open.len().min(10)]
         );
         chaos.fleet.mind();
-        std::thread::sleep(Duration::from_millis(50));
+        pause(Duration::from_millis(50));
     }
-    chaos.audit(true);
-    let whole = chaos.audit(false);
+    chaos.audited();
+    let whole = audit(&mut chaos.deployment.command("audit"));
     let (_, wrong) = chaos.watch.closed();
     assert!(wrong.is_empty(), "the ledger is wrong: {wrong:?}");
     for place in chaos.fleet.running() {

@@ -14,7 +14,7 @@ use tollkeeper::domain::{
     Body, CallEnded, CallMinuteTick, CallStarted, Country, CreditGranted, Currency, Event, LegKind,
     License, LotKind, Money,
 };
-use tollkeeper::kafka::Publisher;
+use tollkeeper::kafka::{Clock, Publisher};
 
 use crate::draw::Draw;
 use crate::support::traffic::CARD;
@@ -29,7 +29,7 @@ const SILENCE: Duration = Duration::from_secs(120);
 const MINUTES: u64 = 32;
 
 /// What is published.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Plan {
     /// Draws by it.
     pub seed: u64,
@@ -43,6 +43,10 @@ pub struct Plan {
     pub live_calls: usize,
     /// When calls cease to be left to be closed by silence.
     pub silent_until: Instant,
+    /// One event in so many brings credit to a tenant that is not short of it.
+    pub grants: u64,
+    /// What moments are taken from.
+    pub clock: Clock,
 }
 
 /// The platform at work; stopped when dropped.
@@ -55,6 +59,7 @@ pub struct Platform {
 struct Told {
     stop: AtomicBool,
     sent: AtomicU64,
+    arrived: AtomicU64,
 }
 
 impl Platform {
@@ -98,7 +103,6 @@ impl Platform {
         let publisher = Publisher::new(&cluster.connection(), &topic).expect("a producer");
         let told = Arc::new(Told::default());
         let publishing = Publishing {
-            plan,
             draw: Draw::new(plan.seed),
             publisher,
             tenants: (0..plan.tenants).map(|n| format!("tenant-{n}")).collect(),
@@ -109,6 +113,7 @@ impl Platform {
             sent: 0,
             payload: Vec::new(),
             told: Arc::clone(&told),
+            plan,
         };
         Platform {
             told,
@@ -116,9 +121,10 @@ impl Platform {
         }
     }
 
-    /// Events sent so far.
-    pub fn sent(&self) -> u64 {
-        self.told.sent.load(Ordering::Relaxed)
+    /// How many events have been sent, and how many have arrived.
+    pub fn sent(&self) -> (u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.told.sent), read(&self.told.arrived))
     }
 
     /// Ends every call and waits until all has arrived; how many calls there were.
@@ -185,6 +191,8 @@ impl Publishing {
                 self.event();
             }
             self.told.sent.store(self.sent, Ordering::Relaxed);
+            let arrived = self.publisher.delivered();
+            self.told.arrived.store(arrived, Ordering::Relaxed);
             thread::sleep(Duration::from_millis(5));
         }
         while let Some(call) = self.live.pop() {
@@ -215,7 +223,7 @@ impl Publishing {
             }
         }
         let poor = tenant % POOR == 0;
-        if self.draw.once_in(if poor { 80 } else { 1_000 }) {
+        if self.draw.once_in(if poor { 80 } else { self.plan.grants }) {
             self.grant(tenant);
         }
     }
@@ -241,7 +249,7 @@ impl Publishing {
         let started = CallStarted {
             call_id: Cow::Owned(format!("c{number}")),
             conference_id: None,
-            answered_at: now(),
+            answered_at: (self.plan.clock)(),
             leg,
             bridge_number: bridge.map(Cow::Borrowed),
             remote_number: Some(Cow::Borrowed(remote)),
@@ -309,10 +317,11 @@ impl Publishing {
 
     fn send(&mut self, tenant: usize, body: Body<'static>) {
         let tenant = &self.tenants[tenant];
+        let at = (self.plan.clock)();
         let event = Event {
             event_id: Cow::Owned(micros().to_string()),
             tenant_id: Cow::Borrowed(tenant.as_str()),
-            occurred_at: now(),
+            occurred_at: at,
             body,
         };
         self.payload.clear();
@@ -320,7 +329,7 @@ impl Publishing {
         let key = tenant.as_bytes();
         let home = partition_of(Partitioner::Murmur2, key, self.plan.partitions);
         self.publisher
-            .send(home, key, &self.payload, 0)
+            .send(home, key, &self.payload, at.millis())
             .expect("every event is taken");
         self.sent += 1;
     }

@@ -13,6 +13,9 @@ use tollkeeper::kafka::{
 
 use crate::support::{Cluster, WAIT};
 
+/// What is wrong is told so often.
+const TOLD: usize = 20;
+
 /// Reads on a thread of its own until it is dropped.
 pub struct Watch {
     seen: Arc<Seen>,
@@ -28,8 +31,8 @@ struct Seen {
 
 #[derive(Default)]
 struct Calls {
-    /// By number, whether its FINAL was seen.
-    closed: Vec<bool>,
+    /// By number, where its FINAL was seen.
+    closed: Vec<Option<(usize, i64)>>,
     count: u64,
     /// What is wrong already.
     wrong: Vec<String>,
@@ -77,7 +80,7 @@ impl Watch {
         let calls = self.seen.calls();
         let is_closed = |number: &u64| {
             let place = usize::try_from(*number).expect("a number that fits");
-            calls.closed.get(place) == Some(&true)
+            calls.closed.get(place).is_some_and(Option::is_some)
         };
         (0..below).filter(|number| !is_closed(number)).collect()
     }
@@ -126,7 +129,13 @@ impl Seen {
         while !self.stop.load(Ordering::Relaxed) {
             if let Read::Record(message) = reader.next(Duration::from_millis(100))? {
                 let partition = usize::try_from(message.partition()).expect("never negative");
-                next[partition] = message.offset() + 1;
+                let expected = std::mem::replace(&mut next[partition], message.offset() + 1);
+                if message.offset() < expected {
+                    let at = message.offset();
+                    self.calls().note(format!(
+                        "the reader went back in partition {partition} from {expected} to {at}"
+                    ));
+                }
                 self.see(partition, decoder, &message);
             }
         }
@@ -142,32 +151,40 @@ impl Seen {
         }
         match decoder.decode(message.payload().unwrap_or_default()) {
             Ok(DecodedRecord::RatedUsage(usage)) if usage.kind == UsageKind::Final => {
-                self.calls().close(&usage.call_id);
+                self.calls()
+                    .close(&usage.call_id, (partition, message.offset()));
             }
             Ok(_) => {}
             Err(error) => {
                 let at = message.offset();
                 let wrong = format!("rated_usage partition {partition} offset {at}: {error}");
-                self.calls().wrong.push(wrong);
+                self.calls().note(wrong);
             }
         }
     }
 }
 
 impl Calls {
-    fn close(&mut self, call: &str) {
+    fn close(&mut self, call: &str, place: (usize, i64)) {
         // Calls of another form are poison.
         let number = call.strip_prefix('c').and_then(|rest| rest.parse().ok());
         let Some(number): Option<usize> = number else {
             return;
         };
         if self.closed.len() <= number {
-            self.closed.resize(number + 1, false);
+            self.closed.resize(number + 1, None);
         }
-        if std::mem::replace(&mut self.closed[number], true) {
-            self.wrong.push(format!("call `{call}` has two FINALs"));
-        } else {
-            self.count += 1;
+        match self.closed[number].replace(place) {
+            None => self.count += 1,
+            Some(first) => self.note(format!(
+                "call `{call}` has two FINALs, at {first:?} and {place:?} (partition, offset)"
+            )),
+        }
+    }
+
+    fn note(&mut self, wrong: String) {
+        if self.wrong.len() < TOLD {
+            self.wrong.push(wrong);
         }
     }
 }

@@ -110,6 +110,18 @@ impl Own {
         assert!(status.success());
     }
 
+    /// Gives the data of a broker that is down a disk with so many megabytes free. Needs root.
+    pub fn disk(&self, broker: u32, megabytes: u32) {
+        let (broker, megabytes) = (broker.to_string(), megabytes.to_string());
+        script(&["disk", path(&self.folder), &broker, &megabytes]);
+    }
+
+    /// Whether a broker's process is there.
+    pub fn is_alive(&self, broker: u32) -> bool {
+        let pid = std::fs::read_to_string(self.file(broker, "pid")).expect("it was started");
+        Path::new("/proc").join(pid.trim()).join("exe").exists()
+    }
+
     /// Starts a broker that was killed.
     pub fn restart(&self, broker: u32) {
         script(&["restart", path(&self.folder), &broker.to_string()]);

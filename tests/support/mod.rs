@@ -5,7 +5,7 @@ mod deployment;
 mod load;
 mod process;
 pub mod reference;
-mod running;
+pub mod running;
 pub mod traffic;
 mod wait;
 

@@ -101,7 +101,8 @@ impl Drop for Running {
     }
 }
 
-fn settings(deployment: &Deployment, instance: &str) -> WorkerSettings {
+/// The settings of one worker of this name on a deployment.
+pub fn settings(deployment: &Deployment, instance: &str) -> WorkerSettings {
     let cluster = deployment.cluster();
     let admin = Admin::new(&cluster.connection(), WAIT).expect("an admin client");
     let names = cluster.topics();
