@@ -6,6 +6,7 @@
 mod books;
 mod history;
 mod run;
+mod tables;
 mod watch;
 
 use proptest::prelude::*;

@@ -17,8 +17,8 @@ const ROWS: &str = "DIAL_OUT,49,Germany,DE,0.31,0.05,30,6,,,,,,,,\n\
                     DIAL_OUT,1,North America,US,0.013333,,1,1,,,,,,,,\n\
                     DIAL_IN_TOLL_FREE,49,Germany,DE,0.11,,180,60,,,,,,,,\n";
 
-fn cards() -> RateCards {
-    let rows = parse_csv(format!("{HEAD}\n{ROWS}").as_bytes()).expect("the card is good");
+fn cards(rows: &str) -> RateCards {
+    let rows = parse_csv(format!("{HEAD}\n{rows}").as_bytes()).expect("the card is good");
     let mut cards = RateCards::default();
     let card = RateCard::new(Arc::from("standard"), 1, None, rows);
     cards.publish(Arc::new(card), Moment::EARLIEST);
@@ -46,6 +46,11 @@ pub struct Happened<'a> {
 impl Run {
     /// Two tenants of these configurations; at the end of a month or within it.
     pub fn new(variants: [u8; 2], month_end: bool) -> Self {
+        Run::on_card(ROWS, variants, month_end)
+    }
+
+    /// The same on a card of these rows.
+    pub fn on_card(rows: &str, variants: [u8; 2], month_end: bool) -> Self {
         let first = if month_end {
             "2026-11-30T23:57:00Z"
         } else {
@@ -54,7 +59,7 @@ impl Run {
         let first = Moment::parse(first).expect("a moment");
         let mut run = Run {
             partition: Partition::new(0, Settings::default()),
-            cards: cards(),
+            cards: cards(rows),
             facts: Facts::default(),
             first,
             now: first,
