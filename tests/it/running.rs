@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Cluster, Deployment, Process};
+use crate::support::{Cluster, Deployment, Own, Process};
 
 #[test]
 fn a_term_signal_ends_it_with_0_within_5_seconds_and_a_restart_in_place_is_quick() {
@@ -26,6 +26,27 @@ fn a_term_signal_ends_it_with_0_within_5_seconds_and_a_restart_in_place_is_quick
             "{:?}",
             asked.elapsed()
         );
+    }
+}
+
+/// The broker is paused, so that its connections stay open and answer nothing, and in the second turn killed.
+#[test]
+fn a_term_signal_ends_it_within_5_seconds_while_kafka_is_away() {
+    let own = Own::start(1);
+    let deployment = Deployment::of(own.cluster(), 4, "");
+    deployment.done("topics create");
+    for signal in ["STOP", "KILL"] {
+        let mut process = Process::start(&deployment, "one");
+        process.says("partition at work");
+        own.signal(1, signal);
+        let asked = Instant::now();
+        process.signal("TERM");
+        assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+        let took = asked.elapsed();
+        assert!(took < Duration::from_secs(5), "{signal}: {took:?}");
+        if signal == "STOP" {
+            own.signal(1, "CONT");
+        }
     }
 }
 
