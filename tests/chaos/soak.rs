@@ -71,6 +71,7 @@ pub fn run(span: Duration, seed: u64, rate: u64) {
     println!("{}", deployment.done("audit"));
 }
 
+/// Stops the worker.
 struct Ends<'s>(&'s AtomicBool);
 
 impl Drop for Ends<'_> {
@@ -83,6 +84,8 @@ impl Drop for Ends<'_> {
 struct Seen {
     events: AtomicU64,
     live_calls: AtomicU64,
+    /// The worker has ended.
+    ended: AtomicBool,
 }
 
 /// The topics as `tollkeeper topics create` makes them, but for timestamps, which are the platform's,
@@ -136,6 +139,7 @@ fn work(
 ) -> Result<Vec<tollkeeper::flow::ExitReason>, Error> {
     let cards = CardFollower::read(&settings.connection, &settings.names.rate_cards)?;
     let shelf = Arc::clone(cards.shelf());
+    let _told = Ended(seen);
     let seen = Arc::clone(seen);
     let observer: Observer = Arc::new(move |news: News<'_>| {
         if let News::Committed { counts, .. } = news {
@@ -146,6 +150,15 @@ fn work(
         }
     });
     run_workers(settings, &shelf, clock, &observer, stop)
+}
+
+/// Tells that the worker has ended, however it did.
+struct Ended<'s>(&'s Seen);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+    }
 }
 
 fn sampled(
@@ -167,6 +180,8 @@ fn sampled(
     while begun.elapsed() < span {
         pause(EVERY);
         platform.must_be_well();
+        let ended = seen.ended.load(Ordering::Relaxed);
+        assert!(!ended, "the worker has ended by itself");
         let (state_bytes, journal_bytes) = journal(settings);
         let sample = Sample {
             resident_kib: resident_kib(),
