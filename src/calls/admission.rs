@@ -208,7 +208,6 @@ impl Rating {
             Some((row, card.version()))
         });
         let refusal = match row {
-            _ if start.emergency => None,
             Some((row, _)) => row.barred.then_some(OrderReason::Barred),
             None if included => None,
             None if card.is_none() || start.leg == LegKind::DialOut => {

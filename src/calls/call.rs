@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::leg::{Funding, Leg, Meter};
+use super::leg::{Leg, Meter};
 use super::pricing::{LastLook, next_price, price_up_to, release_minutes};
 use super::settle::{Settlement, settle};
 use super::{
@@ -380,18 +380,5 @@ impl Call {
         self.settle_to(to, tenant, on, out);
         release_minutes(&self.fixed.leg, &mut self.state.meter, tenant);
         self.state.closed_at = on.now;
-    }
-
-    /// True while pool minutes or money are set aside for it.
-    #[must_use]
-    pub fn holds_anything(&self) -> bool {
-        let unused = self.state.meter.used_minutes + 1..=self.state.meter.pool_held_to;
-        let pool = |minute| {
-            self.state
-                .meter
-                .run_of(minute)
-                .is_some_and(|run| run.funding == Funding::Pool)
-        };
-        !self.state.held.is_zero() || (self.fixed.leg.pool_first && unused.into_iter().any(pool))
     }
 }
