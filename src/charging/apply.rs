@@ -35,7 +35,9 @@ impl Partition {
                     }
                     return false;
                 }
-                left = left.saturating_sub(self.fire(due, kind, *slot, cards, facts));
+                let fired = self.fire(due, kind, *slot, cards, facts);
+                self.timers_fired += u64::try_from(fired).expect("a count fits into 64 bits");
+                left = left.saturating_sub(fired);
             }
         }
         self.clean_daily();

@@ -124,11 +124,12 @@ impl Partition {
         }
         let licenses = account.tenant.config.subscription_licenses;
         let pool = account.tenant.wallet.pool.left_of_all(licenses) != turn.pool_before;
-        let cards = on.cards.last_publication(on.now) > Some(account.looked_at);
-        if !(pool || cards || turn.fixed_changed) {
+        // Compared with what was known then, not with when: a card may become known late.
+        let published = on.cards.last_publication(on.now);
+        if !(pool || account.looked_by != published || turn.fixed_changed) {
             return;
         }
-        account.looked_at = on.now;
+        account.looked_by = published;
         let under_cut: Vec<u32> = account.cuts.iter().map(|(_, _, slot)| *slot).collect();
         for slot in under_cut {
             let Some(call) = self.calls.moved(slot) else {

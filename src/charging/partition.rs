@@ -21,8 +21,8 @@ pub(super) struct Account {
     pub tenant: Tenant,
     /// By moment of the cut, then call id; with the call's slot.
     pub cuts: BTreeSet<(Moment, Arc<str>, u32)>,
-    /// When all calls under a cut were last asked what their next minute costs.
-    pub looked_at: Moment,
+    /// The last publication known when all calls under a cut were asked what their next minute costs.
+    pub looked_by: Option<Moment>,
 }
 
 impl Account {
@@ -30,7 +30,7 @@ impl Account {
         Account {
             tenant,
             cuts: BTreeSet::new(),
-            looked_at: Moment::EARLIEST,
+            looked_by: None,
         }
     }
 
@@ -109,6 +109,8 @@ pub struct Partition {
     pub(super) parked_bytes: usize,
     pub(super) timers: Timers,
     pub(super) live_calls: usize,
+    /// Timers fired since the partition was made or restored.
+    pub(super) timers_fired: u64,
     /// An emptied outcome, so that a turn allocates none.
     pub(super) spare: Outcome,
 }
@@ -145,6 +147,7 @@ impl Partition {
             parked_bytes: 0,
             timers: Timers::default(),
             live_calls: 0,
+            timers_fired: 0,
             spare: Outcome::default(),
         }
     }
@@ -165,6 +168,12 @@ impl Partition {
     #[must_use]
     pub fn next_due(&self) -> Option<Moment> {
         self.timers.next()
+    }
+
+    /// Timers fired since the partition was made or restored.
+    #[must_use]
+    pub fn timers_fired(&self) -> u64 {
+        self.timers_fired
     }
 
     /// Moves the position without a record: control markers, an accepted gap, a skipped record.

@@ -121,6 +121,14 @@ pub enum StopReason {
     Refused(String),
 }
 
+impl StopReason {
+    /// Whether time alone may bring it to an end: a coordinator that was away decides late.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, StopReason::Undecided | StopReason::JournalBehind(_))
+    }
+}
+
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -121,6 +121,9 @@ impl Live {
         clock: Moment,
         bench: &mut Bench<'_>,
     ) -> Taken {
+        // A gap that was accepted is journaled even if the first record after it goes no further: of two
+        // permissions on a partition only the latest counts.
+        self.touched |= self.writer.has_gap();
         for batch in records.chunks(READ_AHEAD) {
             let read: SmallVec<[Option<Read<'_>>; READ_AHEAD]> =
                 batch.iter().map(|raw| self.read(raw, bench)).collect();

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use crate::charging::Facts;
 use crate::codec::{EventDecoder, RecordEncoder};
+use crate::domain::Moment;
 use crate::rates::RateCards;
 
 use super::lane::{Lane, Live};
+use super::partitions::restoring;
 use super::transaction::{Backoff, Phase};
 use super::{
-    Command, Counts, ExitReason, FlowSettings, Happened, Now, Outgoing, Permit, StopReason,
+    Command, Counts, EndOfPartition, ExitReason, FlowSettings, Happened, Now, Outgoing, Permit,
+    StopReason,
 };
 
 /// A worker's decisions: what it owns, how far its transaction has come, what it waits for.
@@ -179,6 +182,28 @@ impl Flow {
         }
     }
 
+    /// How far a partition at work has come, committed or not.
+    #[must_use]
+    pub fn standing(&self, partition: i32) -> Option<Standing> {
+        match self.lanes.get(&partition) {
+            Some(Lane::Live(live)) => Some(Standing {
+                next_offset: live.state.next_offset(),
+                time: live.state.time(),
+                timers_fired: live.state.timers_fired(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Tells where a partition ends. Every record polled by then must have been taken, so that the
+    /// consumer's position, if it has one, is what was applied with the control markers behind it.
+    #[must_use]
+    pub fn ended(&self, end: EndOfPartition, polled: Option<i64>) -> Option<EndOfPartition> {
+        let applied = self.position(end.partition)?;
+        let position = polled.map_or(applied, |polled| polled.max(applied));
+        Some(EndOfPartition { position, ..end })
+    }
+
     /// The partitions that are ours, each with the reason if it is stopped or none if it is restored.
     pub fn lanes(&self) -> impl Iterator<Item = (i32, LaneView<'_>)> {
         self.lanes.iter().map(|(number, lane)| {
@@ -313,6 +338,11 @@ impl Flow {
                     live.asked = Some(now.millis);
                     out.push(Command::AskEnd(*number));
                 }
+                Lane::Stopped { reason, ask_at }
+                    if able && reason.may_pass() && *ask_at <= now.millis =>
+                {
+                    *lane = restoring(now, 0);
+                }
                 Lane::Stopped {
                     reason: StopReason::Quarantined { .. } | StopReason::Gap { .. },
                     ask_at,
@@ -338,6 +368,17 @@ impl Flow {
             _ => None,
         })
     }
+}
+
+/// How far a partition at work has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The next offset to take.
+    pub next_offset: i64,
+    /// Partition time.
+    pub time: Moment,
+    /// Timers fired since it was restored.
+    pub timers_fired: u64,
 }
 
 /// A lane from outside.

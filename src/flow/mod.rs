@@ -14,6 +14,7 @@ mod machine;
 mod outgoing;
 mod partitions;
 mod publish;
+mod reading;
 mod takeover;
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,9 @@ mod work;
 pub use command::{Command, ExitReason, InputPosition, StopReason};
 pub use counts::{Counts, EventKind, LaneCounts};
 pub use happened::{CommittedOffset, EndOfPartition, Failure, Found, Happened, Now, Permit};
-pub use machine::{Flow, LaneView};
+pub use machine::{Flow, LaneView, Standing};
 pub use outgoing::{Destination, OutRecord, Outgoing};
+pub use reading::Reading;
 pub use takeover::Warning;
 
 use crate::codec::{Partitioner, SchemaSet};

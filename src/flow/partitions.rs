@@ -11,6 +11,8 @@ use super::{Command, Flow, Found, Now, Permit, StopReason, Warning};
 
 /// How soon an undecided take-over is looked at again, in milliseconds.
 const LOOK_AGAIN: u64 = 50;
+/// How soon a partition is looked at again that was stopped for what may yet be decided, in milliseconds.
+const LOOK_AT_STOPPED: u64 = 2_000;
 /// How soon after Kafka did not answer, in milliseconds.
 const ASK_AGAIN: u64 = 500;
 
@@ -101,11 +103,16 @@ impl Flow {
             }
             Verdict::Wait => self.look_again(partition, since, now.millis + LOOK_AGAIN),
             Verdict::Stop(reason) => {
+                let wait = if reason.may_pass() {
+                    LOOK_AT_STOPPED
+                } else {
+                    0
+                };
                 self.lanes.insert(
                     partition,
                     Lane::Stopped {
                         reason: reason.clone(),
-                        ask_at: now.millis,
+                        ask_at: now.millis + wait,
                     },
                 );
                 out.push(Command::Stop { partition, reason });

@@ -107,6 +107,14 @@ pub(super) fn judge(partition: i32, found: Found, waited: bool) -> Verdict {
         Err(JournalError::Behind { .. } | JournalError::Empty) if !waited && mark.is_some() => {
             return Verdict::Wait;
         }
+        // Behind a transaction that is undecided there may be more, even a trim's whole new beginning.
+        Err(error) if found.undecided && error.ends_early() => {
+            return if waited {
+                Verdict::Stop(StopReason::Undecided)
+            } else {
+                Verdict::Wait
+            };
+        }
         Err(error @ JournalError::Behind { .. }) => {
             return Verdict::Stop(StopReason::JournalBehind(error.to_string()));
         }

@@ -149,13 +149,12 @@ impl Flow {
             return;
         };
         let position = live.state.next_offset();
-        if position < end.start {
-            if end.position <= position || end.position < end.start {
-                live.halt = Some(StopReason::Gap {
-                    position,
-                    start: end.start,
-                });
-            }
+        // Where the consumer has come past the start, only markers behind what was applied are deleted.
+        if position < end.start && (end.position <= position || end.position < end.start) {
+            live.halt = Some(StopReason::Gap {
+                position,
+                start: end.start,
+            });
             return;
         }
         let all_read = end.position >= end.end && !live.missed && self.offer.is_none();

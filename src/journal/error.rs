@@ -33,6 +33,19 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Whether the log may only have been read too early: more records could put it right.
+    #[must_use]
+    pub fn ends_early(&self) -> bool {
+        match self {
+            JournalError::Empty | JournalError::Behind { .. } => true,
+            JournalError::At { fault, .. } => {
+                matches!(fault, Fault::NoWholeRound | Fault::Parts { .. })
+            }
+        }
+    }
+}
+
 /// What is wrong with a message of a journal.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {

@@ -122,6 +122,12 @@ impl Writer {
         self.gap = Some(positions);
     }
 
+    /// Whether the next record notes lost positions.
+    #[must_use]
+    pub fn has_gap(&self) -> bool {
+        self.gap.is_some()
+    }
+
     /// The record of a transaction: what changed in the partition since the last one, the input
     /// positions since then, and a slice of the sweep. The one before must have been committed.
     pub fn next(&mut self, partition: &mut Partition) -> Written {

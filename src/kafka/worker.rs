@@ -1,7 +1,7 @@
 //! A worker: one thread, one consumer, two transactional producers that take turns. It carries out what its flow wants
 //! and tells it what became of it; it decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use super::worker_news::{News, Observer};
 use super::worker_settings::{Clock, WorkerSettings};
 use super::worker_side::{Answer, Side};
 use crate::charging::RawRef;
-use crate::flow::{Command, EndOfPartition, ExitReason, Flow, Happened, Now};
+use crate::flow::{Command, EndOfPartition, ExitReason, Flow, Happened, Now, Reading};
 
 /// Records polled before they are taken.
 const BATCH: usize = 4_096;
@@ -39,10 +39,7 @@ pub(super) struct Worker<'c> {
     to_me: Sender<Answer>,
     /// Take-overs whose answer is awaited.
     restores: usize,
-    /// The position before what is polled next, of each partition that is read.
-    positions: BTreeMap<i32, i64>,
-    /// Partitions that were started or stopped while the present batch is being taken.
-    stale: BTreeSet<i32>,
+    reading: Reading,
     shelf: Arc<CardShelf>,
     cards_seen: u64,
     clock: Clock,
@@ -84,8 +81,7 @@ pub(super) fn run(
         answers,
         to_me,
         restores: 0,
-        positions: BTreeMap::new(),
-        stale: BTreeSet::new(),
+        reading: Reading::default(),
         shelf: Arc::clone(shelf),
         cards_seen,
         clock: Arc::clone(clock),
@@ -194,15 +190,12 @@ impl<'c> Worker<'c> {
         }
     }
 
-    /// Every record polled before now has been taken, so the consumer's position is what was applied,
-    /// with the control markers behind it.
+    /// Answers are heard between batches, when every record polled has been taken.
     fn hear_end(&mut self, end: EndOfPartition) {
-        let Some(applied) = self.flow.position(end.partition) else {
+        let polled = self.consumer.position(end.partition);
+        let Some(end) = self.flow.ended(end, polled) else {
             return;
         };
-        let polled = self.consumer.position(end.partition).unwrap_or(applied);
-        let position = polled.max(applied);
-        let end = EndOfPartition { position, ..end };
         (self.observer)(News::End(end));
         self.tell(Happened::End(end), &[]);
     }
@@ -216,7 +209,7 @@ impl<'c> Worker<'c> {
     }
 
     fn poll(&mut self, batch: &mut Batch<'c>) {
-        self.stale.clear();
+        self.reading.begin_batch();
         let consumer = self.consumer;
         let mut wait = Duration::from_millis(self.flow.idle_for(self.now()));
         if self.restores > 0 {
@@ -259,13 +252,9 @@ impl<'c> Worker<'c> {
             let records = &records[places];
             let last = records.last().expect("a run has a record");
             // Not read any more, or from elsewhere since it was polled: forgotten.
-            if self.stale.contains(&partition) {
-                continue;
-            }
-            let Some(position) = self.positions.get_mut(&partition) else {
+            let Some(from) = self.reading.run(partition, last.offset) else {
                 continue;
             };
-            let from = std::mem::replace(position, last.offset + 1);
             let run = Run { partition, records };
             let polled = Happened::Polled {
                 partition,
@@ -359,14 +348,12 @@ impl<'c> Worker<'c> {
         // Start offsets are in the list that is assigned, so no seek can race.
         self.answered(self.consumer.stop(&[partition]));
         self.answered(self.consumer.start(&[(partition, offset)]));
-        self.positions.insert(partition, offset);
-        self.stale.insert(partition);
+        self.reading.started(partition, offset);
     }
 
     fn forget(&mut self, partitions: &[i32]) {
         for partition in partitions {
-            self.positions.remove(partition);
-            self.stale.insert(*partition);
+            self.reading.stopped(*partition);
         }
     }
 
@@ -383,14 +370,13 @@ impl<'c> Worker<'c> {
         let (Some(run), Some(from)) = (run, self.flow.position(partition)) else {
             return;
         };
-        if self.stale.contains(&partition) {
+        let Some(records) = self.reading.rest(partition, run.records, from) else {
             return;
-        }
-        let taken = run.records.partition_point(|raw| raw.offset < from);
+        };
         self.step(Happened::Polled {
             partition,
             from,
-            records: &run.records[taken..],
+            records,
         });
     }
 }

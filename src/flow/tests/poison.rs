@@ -115,3 +115,33 @@ fn traces_are_passed_on() {
         ]
     );
 }
+
+#[test]
+fn a_gap_before_a_record_that_trips_an_assertion_is_journaled_before_it_is_skipped() {
+    let mut stage = Stage::new(|settings| settings.trip_on_event = Some("e5".to_owned()));
+    stage.tell(Happened::Time);
+    stage.tell(Happened::ProducerReady);
+    stage.tell(Happened::Assigned(vec![P]));
+    stage.tell(Happened::Time);
+    let accepted = |stage: &mut Stage| {
+        let mut found = stage.found(P);
+        found.input_start = 5;
+        found.permit = Some(Permit::AcceptGap(0));
+        stage.finds(P, found)
+    };
+    accepted(&mut stage);
+    stage.poll(5, &[poison(5)]);
+    stage.tell(Happened::Aborted);
+    stage.pass(50).tell(Happened::Time);
+    accepted(&mut stage);
+    stage.poll(5, &[poison(5)]);
+    stage.pass(50).tell(Happened::Time);
+    expect![[r#"
+        send offsets 0@5 record 1
+        Commit
+        report 0 records
+        Unread([0])
+        stop 0: the record at offset `5` trips an assertion (tripped by a test); `tollkeeper skip` moves it to the rejected topic
+    "#]]
+    .assert_eq(&stage.commit_all());
+}

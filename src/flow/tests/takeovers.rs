@@ -242,3 +242,34 @@ fn a_take_over_that_kafka_does_not_answer_is_tried_again() {
     }));
     assert_eq!(stage.pass(500).tell(Happened::Time), "restore 0\n");
 }
+
+#[test]
+fn a_partition_stopped_for_what_was_undecided_is_looked_at_again() {
+    let mut stage = taking_over();
+    let mut found = stage.found(P);
+    found.undecided = true;
+    stage.pass(9_000).finds(P, found);
+    assert_eq!(stage.pass(1_999).tell(Happened::Time), "");
+    stage.pass(1).tell(Happened::Time);
+    assert_eq!(stage.tell(Happened::Time), "restore 0\n");
+    expect![[r#"
+        Resumed(0)
+        read 0 from 0
+    "#]]
+    .assert_eq(&stage.find(P));
+}
+
+#[test]
+fn a_journal_that_seems_empty_behind_something_undecided_is_waited_for() {
+    let mut stage = taking_over();
+    let mut found = stage.found(P);
+    found.undecided = true;
+    found.journal = Err(JournalError::Empty);
+    assert_eq!(stage.finds(P, found), "");
+    assert_eq!(stage.pass(50).tell(Happened::Time), "restore 0\n");
+    expect![[r#"
+        Resumed(0)
+        read 0 from 0
+    "#]]
+    .assert_eq(&stage.find(P));
+}

@@ -338,3 +338,21 @@ fn a_record_on_a_partition_that_its_key_does_not_belong_to_is_misrouted() {
     "#]]
     .assert_eq(&stage.poll(0, &[configured(0)]));
 }
+
+#[test]
+fn time_goes_on_where_retention_deleted_the_markers_behind_the_last_record() {
+    let mut stage = Stage::at_work(|_| {});
+    stage.poll(0, &[junk(0)]);
+    stage.pass(50).tell(Happened::Time);
+    stage.commit_all();
+    let asked_at = stage.pass(60_000).clock;
+    stage.tell(Happened::End(EndOfPartition {
+        partition: P,
+        asked_at,
+        position: 2,
+        start: 2,
+        end: 2,
+    }));
+    let standing = stage.flow.standing(P).expect("it goes on");
+    assert_eq!(standing.time, asked_at.plus_millis(-1_000));
+}

@@ -1,0 +1,314 @@
+//! The carrying out of what a flow wants, as `src/kafka` does it: calls that a thread waits in, and what came
+//! of them.
+
+use tollkeeper::flow::{Command, Failure, Happened, InputPosition, Outgoing};
+
+use super::broker::ClientId;
+use super::client::{Client, Reply};
+use super::group::Standing;
+use super::takeover::Finding;
+use super::worker::{Answer, Worker};
+use super::world::{Call, Event, World};
+
+/// The longest that one call about a transaction waits before it is called again.
+const CALL: u64 = 2_000;
+
+/// A call that the thread waits in.
+#[derive(Clone, Copy, Debug)]
+pub enum Blocked {
+    Init { until: u64 },
+    Offsets { until: u64 },
+    Commit { until: u64 },
+    Abort { flush_until: u64, until: u64 },
+}
+
+impl Blocked {
+    /// When to look again if nothing comes.
+    pub fn wake_at(self, now: u64) -> u64 {
+        match self {
+            Blocked::Abort { flush_until, .. } if flush_until > now => flush_until,
+            _ => self.until(),
+        }
+    }
+
+    pub fn until(self) -> u64 {
+        match self {
+            Blocked::Init { until }
+            | Blocked::Offsets { until }
+            | Blocked::Commit { until }
+            | Blocked::Abort { until, .. } => until,
+        }
+    }
+}
+
+impl Worker {
+    /// Carries a command out, or begins to.
+    pub fn carry_out(&mut self, world: &mut World, command: Command) {
+        match command {
+            Command::BuildProducer => self.build(world),
+            Command::Accept => self.consumer.answer(&[]),
+            Command::GiveUp(partitions) => {
+                for partition in &partitions {
+                    self.reading.stopped(*partition);
+                }
+                self.consumer.answer(&partitions);
+            }
+            Command::Restore { partition, attempt } => {
+                self.restores += 1;
+                let finding = Finding::new(world.now, self.id, partition, attempt);
+                let at = world.now + world.dice.between(0, 5);
+                world.queue.put(at, Event::Find(Box::new(finding)));
+            }
+            Command::Read { partition, offset } => {
+                self.consumer.start(partition, offset);
+                self.reading.started(partition, offset);
+            }
+            Command::Unread(partitions) => {
+                for partition in partitions {
+                    self.reading.stopped(partition);
+                    self.consumer.stop(partition);
+                }
+            }
+            Command::AskEnd(partition) => self.ask_end(world, partition),
+            Command::AskPermit(partition) => {
+                if let Some(reason) = self.stopped_for(partition) {
+                    world.wish(partition, &reason);
+                }
+                if let Some(permit) = world.permits.get(&partition)
+                    && world.network.is_up(world.now, self.id)
+                {
+                    self.answers
+                        .push_back(Answer::Permitted(partition, *permit));
+                }
+            }
+            Command::Begin => {
+                let client = self.client.as_mut().expect("a producer");
+                client.begin();
+                if client.fenced {
+                    self.step(world, Happened::Failed(fenced()));
+                }
+            }
+            Command::Send(outgoing) => self.send(world, outgoing),
+            Command::SendOffsets(positions) => self.send_offsets(world, positions),
+            Command::Commit => {
+                let until = world.now + CALL;
+                self.blocked = Some(Blocked::Commit { until });
+            }
+            Command::Abort => {
+                let (flush_until, until) = (world.now + CALL, world.now + 2 * CALL);
+                self.blocked = Some(Blocked::Abort { flush_until, until });
+            }
+            Command::Offer(partition) => self.offer(world, partition),
+            Command::Trim { partition, before } => world.trim(partition, before),
+            Command::Stop { partition, reason } => world.stopped(partition, &reason),
+            Command::Resumed(_) | Command::Warn(_) | Command::Report(_) => {}
+            Command::Exit(reason) => self.exit = Some(reason),
+        }
+    }
+
+    fn build(&mut self, world: &mut World) {
+        self.builds += 1;
+        world.network.reconnect(self.id);
+        let id = ClientId {
+            worker: self.id,
+            build: self.builds,
+            name: self.name,
+        };
+        let mut client = Client::new(id);
+        client.call(world, Call::Init);
+        self.client = Some(client);
+        let until = world.now + CALL;
+        self.blocked = Some(Blocked::Init { until });
+    }
+
+    fn ask_end(&mut self, world: &mut World, partition: i32) {
+        let asked_at = self.now(world).clock;
+        let end = world.broker.input(partition).end();
+        if self.asked.len() == 64 {
+            self.asked.pop_front();
+        }
+        self.asked.push_back((partition, asked_at, end));
+        let at = world.now + world.dice.between(1, 4);
+        world
+            .queue
+            .put(at, Event::AskEnd(self.id, partition, asked_at));
+    }
+
+    fn send(&mut self, world: &mut World, outgoing: Outgoing) {
+        if world.refuse_sends > 0 {
+            world.refuse_sends -= 1;
+            let partition = outgoing.record(0, &mut Vec::new()).partition;
+            let why = "the producer's queue stayed full".to_owned();
+            return self.step(world, Happened::SendFailed(outgoing, partition, why));
+        }
+        let mut client = self.client.take().expect("a producer");
+        client.send(world, &outgoing, &self.scripts);
+        self.client = Some(client);
+        self.step(world, Happened::Sent(outgoing));
+    }
+
+    fn send_offsets(&mut self, world: &mut World, positions: Vec<InputPosition>) {
+        let (Some(member), true) = (self.consumer.member, self.consumer.generation >= 0) else {
+            let why = "not a member of the group".to_owned();
+            return self.step(world, Happened::Failed(Failure::StaleGeneration(why)));
+        };
+        let generation = self.consumer.generation;
+        let client = self.client.as_mut().expect("a producer");
+        client.used = true;
+        let call = Call::Offsets {
+            epoch: client.epoch,
+            positions,
+            member,
+            generation,
+        };
+        client.call(world, call);
+        let until = world.now + CALL;
+        self.blocked = Some(Blocked::Offsets { until });
+    }
+
+    /// What came of a call that the thread waits in, once it is known or has taken too long.
+    pub fn finish(&mut self, world: &mut World, blocked: Blocked) -> Option<Happened<'static>> {
+        let client = self.client.as_mut().expect("a call has a producer");
+        let late = world.now >= blocked.until();
+        match blocked {
+            Blocked::Init { .. } => match client.reply.take() {
+                Some(Reply::Ready(epoch)) => {
+                    client.epoch = epoch;
+                    Some(Happened::ProducerReady)
+                }
+                Some(_) => Some(Happened::Failed(fenced())),
+                None => {
+                    if late {
+                        self.client = None;
+                    }
+                    late.then(|| Happened::Failed(Failure::Retriable("timed out".to_owned())))
+                }
+            },
+            Blocked::Offsets { .. } => offsets(client, late),
+            Blocked::Commit { .. } => commit(client, world, late),
+            Blocked::Abort { flush_until, .. } => abort(client, world, flush_until, late),
+        }
+    }
+}
+
+fn offsets(client: &mut Client, late: bool) -> Option<Happened<'static>> {
+    let Some(reply) = client.reply.take() else {
+        if late {
+            client.forget_call();
+        }
+        return late.then(|| Happened::Failed(Failure::Retriable("timed out".to_owned())));
+    };
+    Some(match reply {
+        Reply::OffsetsTaken => Happened::OffsetsSent,
+        Reply::Group(Standing::FencedInstance) => {
+            Happened::Failed(Failure::FencedInstance("fenced".to_owned()))
+        }
+        Reply::Group(_) => {
+            let why = "the group has moved on".to_owned();
+            Happened::Failed(Failure::StaleGeneration(why))
+        }
+        Reply::Fenced => Happened::Failed(fenced()),
+        _ => Happened::Failed(Failure::Fatal("invalid state".to_owned())),
+    })
+}
+
+fn commit(client: &mut Client, world: &mut World, late: bool) -> Option<Happened<'static>> {
+    let failed = |failure| Some(Happened::Failed(failure));
+    if client.fenced {
+        return failed(fenced());
+    }
+    if let Some(why) = &client.failed {
+        return failed(Failure::Abortable(why.clone()));
+    }
+    if !client.used {
+        return Some(Happened::Committed(Vec::new()));
+    }
+    match client.reply.take() {
+        Some(Reply::Ended(_)) => {
+            return Some(Happened::Committed(std::mem::take(&mut client.delivered)));
+        }
+        Some(Reply::Fenced) => return failed(fenced()),
+        Some(_) => return failed(Failure::Fatal("invalid state".to_owned())),
+        None => {}
+    }
+    if client.is_flushed() && !client.is_ending(true) {
+        let epoch = client.epoch;
+        client.call(
+            world,
+            Call::End {
+                epoch,
+                commit: true,
+            },
+        );
+    }
+    late.then(|| Happened::Failed(Failure::Retriable("timed out".to_owned())))
+}
+
+fn abort(
+    client: &mut Client,
+    world: &mut World,
+    flush_until: u64,
+    late: bool,
+) -> Option<Happened<'static>> {
+    if client.fenced {
+        return Some(Happened::Failed(fenced()));
+    }
+    if !client.used {
+        client.forget_call();
+        return Some(Happened::Aborted);
+    }
+    let ending = client.is_ending(false);
+    match client.reply.take() {
+        Some(Reply::Ended(epoch)) => {
+            client.aborted(epoch);
+            return Some(Happened::Aborted);
+        }
+        Some(Reply::Fenced) => return Some(Happened::Failed(fenced())),
+        Some(Reply::Invalid) => {
+            return Some(Happened::Failed(Failure::Fatal("invalid state".to_owned())));
+        }
+        // Of a call that was given up.
+        Some(_) | None => {}
+    }
+    let flushed = client.is_flushed() || client.failed.is_some() || world.now >= flush_until;
+    if flushed && !ending {
+        let epoch = client.epoch;
+        client.call(
+            world,
+            Call::End {
+                epoch,
+                commit: false,
+            },
+        );
+    }
+    late.then(|| Happened::Failed(Failure::Retriable("timed out".to_owned())))
+}
+
+fn fenced() -> Failure {
+    Failure::FencedProducer("another producer has the name".to_owned())
+}
+
+/// A command in words.
+pub fn shown(command: &Command) -> String {
+    match command {
+        Command::Send(outgoing) => {
+            let mut headers = Vec::new();
+            let record = |place| {
+                let record = outgoing.record(place, &mut headers);
+                format!("{:?}/{}", record.destination, record.partition)
+            };
+            let records: Vec<String> = (0..outgoing.len()).map(record).collect();
+            format!("Send {}", records.join(" "))
+        }
+        Command::SendOffsets(positions) => {
+            let positions: Vec<_> = positions
+                .iter()
+                .map(|at| (at.partition, at.next_offset))
+                .collect();
+            format!("SendOffsets {positions:?}")
+        }
+        Command::Warn(warning) => format!("warn: {warning}"),
+        Command::Report(_) => "Report".to_owned(),
+        other => format!("{other:?}"),
+    }
+}

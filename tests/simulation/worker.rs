@@ -1,0 +1,384 @@
+//! A process with one worker: the thread's loop and the carrying out of what its flow wants, as `src/kafka`
+//! does it, cut into steps between which anything may happen, and after any of which it may die.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use tollkeeper::charging::RawRef;
+use tollkeeper::domain::Moment;
+use tollkeeper::flow::{
+    Command, EndOfPartition, ExitReason, Flow, Found, Happened, LaneView, Now, Permit, Reading,
+    StopReason,
+};
+
+use super::carrying::{Blocked, shown};
+use super::client::Client;
+use super::consumer::{Consumer, GroupEvent, Poll, Polled};
+use super::script::Script;
+use super::world::{Event, World};
+
+/// An answer of a side thread.
+#[derive(Debug)]
+pub enum Answer {
+    Found {
+        partition: i32,
+        attempt: u64,
+        found: Result<Box<Found>, String>,
+    },
+    End(EndOfPartition),
+    Permitted(i32, Permit),
+}
+
+/// A header of a record, borrowed.
+type Header<'a> = (&'a str, Option<&'a [u8]>);
+
+/// Where the loop stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Answers,
+    Cards,
+    Poll,
+    Waiting,
+    Take,
+    Group,
+    Time,
+}
+
+#[derive(Debug)]
+pub struct Worker {
+    pub id: usize,
+    pub name: usize,
+    pub first_of_its_name: bool,
+    pub(super) flow: Flow,
+    pub(super) commands: VecDeque<Command>,
+    pub(super) fresh: Vec<Command>,
+    pub(super) reading: Reading,
+    pub consumer: Consumer,
+    pub client: Option<Client>,
+    pub(super) builds: u32,
+    pub(super) blocked: Option<Blocked>,
+    stage: Stage,
+    batch: Vec<Polled>,
+    runs: VecDeque<(i32, Range<usize>)>,
+    /// The run being taken, which may be offered again.
+    left: Option<(i32, Range<usize>)>,
+    pub answers: VecDeque<Answer>,
+    pub(super) restores: usize,
+    pub(super) cards_seen: usize,
+    pub(super) started: u64,
+    pub skew: i64,
+    pub alarm: Option<u64>,
+    pub(super) scripts: BTreeMap<i32, Script>,
+    /// When the end of a partition was asked for, with the end as it was then.
+    pub(super) asked: VecDeque<(i32, Moment, i64)>,
+    pub steps: u64,
+    pub stop: Option<bool>,
+    stop_told: bool,
+    pub(super) exit: Option<ExitReason>,
+}
+
+impl Worker {
+    pub fn new(world: &World, id: usize, name: usize) -> Self {
+        let cards = Arc::clone(&world.checks.office.cards[world.cards_seen]);
+        Worker {
+            id,
+            name,
+            first_of_its_name: true,
+            flow: Flow::new(world.plan.flow.clone(), cards),
+            commands: VecDeque::new(),
+            fresh: Vec::new(),
+            reading: Reading::default(),
+            consumer: Consumer::new(),
+            client: None,
+            builds: 0,
+            blocked: None,
+            stage: Stage::Time,
+            batch: Vec::new(),
+            runs: VecDeque::new(),
+            left: None,
+            answers: VecDeque::new(),
+            restores: 0,
+            cards_seen: world.cards_seen,
+            started: world.now,
+            skew: 0,
+            alarm: None,
+            scripts: BTreeMap::new(),
+            asked: VecDeque::new(),
+            steps: 0,
+            stop: None,
+            stop_told: false,
+            exit: None,
+        }
+    }
+
+    /// The partitions it has at work.
+    pub fn at_work(&self) -> impl Iterator<Item = i32> + '_ {
+        let lanes = self.flow.lanes();
+        lanes
+            .filter(|(_, lane)| *lane == LaneView::Live)
+            .map(|(partition, _)| partition)
+    }
+
+    /// Why a partition is stopped.
+    pub fn stopped_for(&self, partition: i32) -> Option<StopReason> {
+        let mut lanes = self.flow.lanes();
+        lanes.find_map(|(of, lane)| match lane {
+            LaneView::Stopped(reason) if of == partition => Some(reason.clone()),
+            _ => None,
+        })
+    }
+
+    /// The partition time of a partition at work.
+    pub fn time(&self, partition: i32) -> Option<Moment> {
+        Some(self.flow.standing(partition)?.time)
+    }
+
+    pub(super) fn now(&self, world: &World) -> Now {
+        Now {
+            millis: world.now - self.started,
+            clock: world.clock().plus_millis(self.skew),
+        }
+    }
+
+    /// Goes on until it waits for something; false once the process is gone.
+    pub fn go_on(&mut self, world: &mut World) -> bool {
+        while world.broken.is_none() {
+            if let Some(blocked) = self.blocked {
+                match self.finish(world, blocked) {
+                    Some(happened) => {
+                        self.blocked = None;
+                        self.step(world, happened);
+                    }
+                    None => return self.sleep(world, blocked.wake_at(world.now)),
+                }
+            } else if let Some(reason) = self.exit.take() {
+                world.exited(self, &reason);
+                return false;
+            } else if let Some(command) = self.commands.pop_front() {
+                world.note(|| format!("worker {}: {}", self.id, shown(&command)));
+                self.carry_out(world, command);
+            } else if self.loop_on(world) {
+                return true;
+            }
+            if self.dies(world) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn dies(&mut self, world: &mut World) -> bool {
+        let due = world.plan.crash_at == Some((self.name, self.steps)) && self.first_of_its_name;
+        let struck = world.busy && world.dice.chance(world.plan.crash);
+        if !due && !struck {
+            return false;
+        }
+        world.crashed(self);
+        true
+    }
+
+    fn sleep(&mut self, world: &mut World, until: u64) -> bool {
+        self.alarm = Some(until);
+        world.queue.put(until, Event::Wake(self.id));
+        true
+    }
+
+    /// One turn of the loop; true if it waits now.
+    fn loop_on(&mut self, world: &mut World) -> bool {
+        match self.stage {
+            Stage::Answers => match self.answers.pop_front() {
+                Some(answer) => self.hear(world, answer),
+                None => self.stage = Stage::Cards,
+            },
+            Stage::Cards => {
+                self.stage = Stage::Poll;
+                if self.cards_seen < world.cards_seen {
+                    self.cards_seen = world.cards_seen;
+                    let cards = Arc::clone(&world.checks.office.cards[self.cards_seen]);
+                    self.step(world, Happened::Cards(cards));
+                }
+            }
+            Stage::Poll => {
+                self.reading.begin_batch();
+                self.poll(world);
+                if self.batch.is_empty() && self.commands.is_empty() {
+                    self.stage = Stage::Waiting;
+                    let mut wait = self.flow.idle_for(self.now(world)).max(1);
+                    if self.restores > 0 {
+                        wait = wait.min(5);
+                    }
+                    return self.sleep(world, world.now + wait);
+                }
+                self.stage = Stage::Take;
+            }
+            Stage::Waiting => {
+                self.poll(world);
+                self.stage = Stage::Take;
+            }
+            Stage::Take => self.take(world),
+            Stage::Group => match self.consumer.events.pop_front() {
+                Some(event) => {
+                    let happened = match event {
+                        GroupEvent::Assigned(partitions) => Happened::Assigned(partitions),
+                        GroupEvent::Revoked(partitions) => Happened::Revoked(partitions),
+                        GroupEvent::Lost(partitions) => Happened::Lost(partitions),
+                    };
+                    self.step(world, happened);
+                }
+                None => self.stage = Stage::Time,
+            },
+            Stage::Time => {
+                self.stage = Stage::Answers;
+                if let Some(leave) = self.stop
+                    && !std::mem::replace(&mut self.stop_told, true)
+                {
+                    self.stage = Stage::Time;
+                    self.step(world, Happened::Stop { leave });
+                } else {
+                    self.step(world, Happened::Time);
+                }
+            }
+        }
+        false
+    }
+
+    fn hear(&mut self, world: &mut World, answer: Answer) {
+        match answer {
+            Answer::Found {
+                partition,
+                attempt,
+                found,
+            } => {
+                self.restores = self.restores.saturating_sub(1);
+                let happened = match found {
+                    Ok(found) => Happened::Found {
+                        partition,
+                        attempt,
+                        found,
+                    },
+                    Err(why) => Happened::NotFound {
+                        partition,
+                        attempt,
+                        why,
+                    },
+                };
+                self.step(world, happened);
+            }
+            Answer::End(end) => {
+                let polled = self.consumer.position(world, end.partition);
+                if let Some(end) = self.flow.ended(end, polled) {
+                    self.step(world, Happened::End(end));
+                }
+            }
+            Answer::Permitted(partition, permit) => {
+                self.step(world, Happened::Permitted(partition, permit));
+            }
+        }
+    }
+
+    fn poll(&mut self, world: &mut World) {
+        let most = world.plan.batch;
+        match self.consumer.poll(world, self.id, most) {
+            Poll::Records { polled, gap } => {
+                if gap {
+                    self.step(world, Happened::InputTrimmed);
+                }
+                self.batch = polled;
+                let mut runs: VecDeque<(i32, Range<usize>)> = VecDeque::new();
+                for (place, polled) in self.batch.iter().enumerate() {
+                    match runs.back_mut() {
+                        Some((partition, run)) if *partition == polled.partition => {
+                            run.end = place + 1;
+                        }
+                        _ => runs.push_back((polled.partition, place..place + 1)),
+                    }
+                }
+                self.runs = runs;
+            }
+            Poll::FencedInstance => self.step(world, Happened::InstanceFenced),
+        }
+    }
+
+    /// The next run of the batch.
+    fn take(&mut self, world: &mut World) {
+        let Some((partition, run)) = self.runs.pop_front() else {
+            self.left = None;
+            self.batch.clear();
+            self.stage = Stage::Group;
+            return;
+        };
+        let last = self.batch[run.end - 1].offset;
+        self.left = None;
+        if let Some(from) = self.reading.run(partition, last) {
+            self.left = Some((partition, run.clone()));
+            self.tell_polled(world, partition, from, run);
+        }
+    }
+
+    pub(super) fn tell_polled(
+        &mut self,
+        world: &mut World,
+        partition: i32,
+        from: i64,
+        run: Range<usize>,
+    ) {
+        let batch = std::mem::take(&mut self.batch);
+        let headers: Vec<Vec<Header<'_>>> = batch[run.clone()]
+            .iter()
+            .map(|polled| {
+                let headers = polled.message.headers.iter();
+                headers
+                    .map(|(name, value)| (name.as_str(), value.as_deref()))
+                    .collect()
+            })
+            .collect();
+        let records: Vec<RawRef<'_>> = batch[run]
+            .iter()
+            .zip(&headers)
+            .map(|(polled, headers)| raw(polled, headers))
+            .collect();
+        self.step(
+            world,
+            Happened::Polled {
+                partition,
+                from,
+                records: &records,
+            },
+        );
+        drop(records);
+        drop(headers);
+        self.batch = batch;
+    }
+
+    pub(super) fn offer(&mut self, world: &mut World, partition: i32) {
+        let (Some((of, run)), Some(from)) = (self.left.clone(), self.flow.position(partition))
+        else {
+            return;
+        };
+        if of != partition {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let records: Vec<RawRef<'_>> = batch[run.clone()]
+            .iter()
+            .map(|polled| raw(polled, &[]))
+            .collect();
+        let rest = self.reading.rest(partition, &records, from).map(<[_]>::len);
+        drop(records);
+        self.batch = batch;
+        if let Some(rest) = rest {
+            self.tell_polled(world, partition, from, run.end - rest..run.end);
+        }
+    }
+}
+
+fn raw<'a>(polled: &'a Polled, headers: &'a [(&'a str, Option<&'a [u8]>)]) -> RawRef<'a> {
+    RawRef {
+        offset: polled.offset,
+        timestamp: polled.message.at.expect("input has timestamps"),
+        key: polled.message.key.as_deref(),
+        payload: polled.message.payload.as_deref(),
+        headers,
+    }
+}
