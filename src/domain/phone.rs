@@ -145,6 +145,17 @@ mod tests {
     }
 
     #[test]
+    fn a_number_shows_itself_to_nobody() {
+        let shown = format!(
+            "{0} {0:?} {1:?}",
+            number("+4930123456"),
+            [number("+12125550123")]
+        );
+        assert_eq!(shown, "+… +… [+…]");
+        assert_eq!(number("+4930123456").masked(4), "+493012****");
+    }
+
+    #[test]
     fn only_e164_is_taken() {
         for text in [
             "4930",

@@ -29,22 +29,29 @@ fn a_term_signal_ends_it_with_0_within_5_seconds_and_a_restart_in_place_is_quick
     }
 }
 
-/// The broker is paused, so that its connections stay open and answer nothing, and in the second turn killed.
+/// The broker is paused, so that its connections stay open and answer nothing, and in the end killed.
 #[test]
-fn a_term_signal_ends_it_within_5_seconds_while_kafka_is_away() {
+fn a_term_signal_ends_it_within_5_seconds_while_kafka_is_away_and_a_second_one_at_once() {
     let own = Own::start(1);
     let deployment = Deployment::of(own.cluster(), 4, "");
     deployment.done("topics create");
-    for signal in ["STOP", "KILL"] {
+    for (broker, then, code) in [
+        ("STOP", Some("INT"), 130),
+        ("STOP", None, 0),
+        ("KILL", None, 0),
+    ] {
         let mut process = Process::start(&deployment, "one");
         process.says("partition at work");
-        own.signal(1, signal);
+        own.signal(1, broker);
         let asked = Instant::now();
         process.signal("TERM");
-        assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+        if let Some(second) = then {
+            process.signal(second);
+        }
+        assert_eq!(process.ends().code(), Some(code), "{}", process.log());
         let took = asked.elapsed();
-        assert!(took < Duration::from_secs(5), "{signal}: {took:?}");
-        if signal == "STOP" {
+        assert!(took < Duration::from_secs(5), "{broker}: {took:?}");
+        if broker == "STOP" {
             own.signal(1, "CONT");
         }
     }
