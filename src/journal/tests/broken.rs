@@ -106,6 +106,24 @@ fn a_record_of_another_history_does_not_fit() {
 }
 
 #[test]
+fn a_record_that_follows_in_number_but_was_written_after_another_is_refused() {
+    let after = |first: u8| {
+        let mut worker = Worker::new(100_000);
+        worker.transact(&[Happening::Write(row(Table::Tenant, 0), vec![first], vec![])]);
+        worker.transact(&[]);
+        worker.log
+    };
+    let (mut log, other) = (after(1), after(2));
+    let last = log.pop().expect("a log");
+    assert_eq!(last.0, other[2].0, "each record is one message");
+    log.push(other[2].clone());
+    assert_eq!(
+        &refusal(&log),
+        "reading the journal at offset `4`: record `2` was written after another record than the one before it"
+    );
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_place() {
     let log = worker().log;
     let check = |bend: &dyn Fn(&mut Log), expected: &str| {
