@@ -24,7 +24,7 @@ use super::native::{Handle, OwnedGroupMetadata};
 pub struct InputSettings {
     /// The group that shares the partitions.
     pub group_id: String,
-    /// Unique per worker; also the beginning of its transactional.ids. A restart in place keeps its partitions.
+    /// Unique per worker; also its transactional.id. A restart in place keeps its partitions.
     pub instance_id: String,
     /// After this long without a sign of life the partitions go to others.
     pub session_timeout: Duration,

@@ -2,7 +2,6 @@
 //! money, calls or when to commit; it carries out what it is told and says what happened.
 
 mod admin;
-mod alternating;
 mod cards;
 mod clients;
 mod deliveries;

@@ -1,4 +1,4 @@
-//! A worker: one thread, one consumer, two transactional producers that take turns. It carries out what its flow wants
+//! A worker: one thread, one consumer, one transactional producer. It carries out what its flow wants
 //! and tells it what became of it; it decides nothing.
 
 use std::collections::VecDeque;
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::alternating::Alternating;
 use super::error::Error;
 use super::input::{GroupEvent, InputConsumer, InputSettings, Polled};
+use super::producer::TransactionalProducer;
 use super::worker_batch::Batch;
 use super::worker_cards::CardShelf;
 use super::worker_news::{News, Observer};
@@ -30,7 +30,7 @@ pub(super) struct Worker<'c> {
     pub(super) settings: &'c WorkerSettings,
     pub(super) name: String,
     pub(super) consumer: &'c InputConsumer,
-    pub(super) producers: Option<Alternating>,
+    pub(super) producer: Option<TransactionalProducer>,
     flow: Flow,
     commands: VecDeque<Command>,
     fresh: Vec<Command>,
@@ -59,7 +59,7 @@ pub(super) fn run(
     observer: &Observer,
     stop: &AtomicBool,
 ) -> Result<ExitReason, Error> {
-    // One name, unique per worker, is group.instance.id and begins both transactional.ids.
+    // One name, unique per worker, is both group.instance.id and transactional.id.
     let name = format!("{}-{number}", settings.instance);
     let input = InputSettings {
         group_id: settings.group.clone(),
@@ -73,7 +73,7 @@ pub(super) fn run(
         settings,
         name,
         consumer: &consumer,
-        producers: None,
+        producer: None,
         flow: Flow::new(settings.flow.clone(), cards),
         commands: VecDeque::new(),
         fresh: Vec::new(),

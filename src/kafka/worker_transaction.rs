@@ -3,7 +3,6 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::alternating::Alternating;
 use super::error::Error;
 use super::producer::{
     Outcome, PartitionOffset, ProducerSettings, SendFailure, Sent, TopicHandle,
@@ -18,20 +17,19 @@ const CALL: Duration = Duration::from_secs(2);
 
 impl Worker<'_> {
     fn producer(&self) -> &TransactionalProducer {
-        let producers = self.producers.as_ref();
-        producers
+        self.producer
+            .as_ref()
             .expect("the flow begins nothing without a producer")
-            .current()
     }
 
     pub(super) fn build(&mut self) {
         (self.observer)(News::NotReady);
-        // Dropped first: they must never be used again, and their names are needed.
-        self.producers = None;
-        let happened = match self.new_producers() {
-            Ok(producers) => match outcome_of(producers.init(CALL)) {
+        // Dropped first: it must never be used again, and its name is needed.
+        self.producer = None;
+        let happened = match self.new_producer() {
+            Ok(producer) => match outcome_of(producer.init(CALL)) {
                 Ok(()) => {
-                    self.producers = Some(producers);
+                    self.producer = Some(producer);
                     (self.observer)(News::Ready);
                     Happened::ProducerReady
                 }
@@ -42,7 +40,7 @@ impl Worker<'_> {
         self.step(happened);
     }
 
-    fn new_producers(&self) -> Result<Alternating, Error> {
+    fn new_producer(&self) -> Result<TransactionalProducer, Error> {
         let settings = ProducerSettings {
             transactional_id: self.name.clone(),
             transaction_timeout: self.settings.transaction_timeout,
@@ -58,14 +56,11 @@ impl Worker<'_> {
             Destination::Balances => &names.balances,
             Destination::State => &names.state,
         });
-        Alternating::new(&self.settings.connection, &settings, &names.events, &topics)
+        TransactionalProducer::new(&self.settings.connection, &settings, &names.events, &topics)
     }
 
     pub(super) fn begin(&mut self) {
-        let producers = self.producers.as_mut();
-        let outcome = producers
-            .expect("the flow begins nothing without a producer")
-            .begin();
+        let outcome = self.producer().begin();
         if let Err(failure) = outcome_of(outcome) {
             self.step(Happened::Failed(failure));
         }
