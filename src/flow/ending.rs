@@ -241,7 +241,12 @@ impl Flow {
         self.outgoing.clear();
         self.facts.records.clear();
         self.facts.rejected.clear();
-        self.offer = None;
         self.urgent = false;
+        // The rest of a batch of a partition that stays as it is must not seem to have been taken.
+        if let Some(partition) = self.offer.take()
+            && let Some(offset) = self.position(partition)
+        {
+            out.push(Command::Read { partition, offset });
+        }
     }
 }

@@ -232,9 +232,13 @@ impl Flow {
         }
         self.stop_halted(now, out);
         if self.phase == Phase::Idle {
+            self.journal_gaps(now, out);
+        }
+        if self.phase == Phase::Idle {
             self.advance_lanes(now, out);
         }
-        if self.phase == Phase::Idle
+        // At once, whether or not timers have opened a transaction: the batch is at hand only now.
+        if matches!(self.phase, Phase::Idle | Phase::Open { .. })
             && let Some(partition) = self.offer.take()
         {
             out.push(Command::Offer(partition));

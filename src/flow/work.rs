@@ -64,6 +64,18 @@ impl Flow {
         }
     }
 
+    /// A gap that was accepted is journaled at once: there may be no record after it for long.
+    pub(super) fn journal_gaps(&mut self, now: Now, out: &mut Vec<Command>) {
+        let has_gap = |live: &Live| live.writer.has_gap() && live.halt.is_none();
+        if !self.is_able() || !self.live().any(has_gap) {
+            return;
+        }
+        self.open(now, out);
+        for live in self.live_mut().filter(|live| has_gap(live)) {
+            live.touched = true;
+        }
+    }
+
     /// Hands over what has come together.
     pub(super) fn send(&mut self, out: &mut Vec<Command>) {
         if !self.outgoing.is_empty() {

@@ -272,7 +272,6 @@ impl Archive {
                     .ok()
                     .and_then(PositionMark::parse),
             });
-        let input = self.events.watermarks(partition, TIMEOUT)?;
         let permit = permit(&self.permits, partition, TIMEOUT)?;
         let everything = self.undecided.watermarks(partition, TIMEOUT)?;
         let mark = committed.and_then(|committed| committed.mark);
@@ -288,6 +287,8 @@ impl Archive {
             bytes,
             took: begun.elapsed(),
         });
+        // Behind the journal: a former owner's last commit may have moved its position meanwhile.
+        let input = self.events.watermarks(partition, TIMEOUT)?;
         Ok(Box::new(Found {
             committed,
             journal,

@@ -179,7 +179,8 @@ impl Books {
             Body::CallStarted(start) => {
                 let leg = account.and_then(|account| account.legs.get(&*start.call_id));
                 if leg.is_none_or(|leg| leg.finals != 1) {
-                    return unanswered("a start without a FINAL, and not rejected");
+                    let what = format!("a start without a FINAL, and not rejected: {event:?}");
+                    return unanswered(&what);
                 }
             }
             Body::CallEnded(end) => {

@@ -124,7 +124,7 @@ impl Worker {
     fn ask_end(&mut self, world: &mut World, partition: i32) {
         let asked_at = self.now(world).clock;
         let end = world.broker.input(partition).end();
-        if self.asked.len() == 64 {
+        if self.asked.len() == 2_048 {
             self.asked.pop_front();
         }
         self.asked.push_back((partition, asked_at, end));

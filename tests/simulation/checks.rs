@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollkeeper::charging::Settings;
+use tollkeeper::charging::{Partition, Settings};
 use tollkeeper::codec::{DecodedRecord, RecordDecoder, SchemaSet};
 use tollkeeper::domain::Moment;
 use tollkeeper::flow::Destination;
@@ -206,13 +206,25 @@ impl Checks {
         for rows in &mut remembered {
             rows.sort_unstable();
         }
-        if same && legs[0] == legs[1] && remembered[0] == remembered[1] {
+        // What is forgotten first of what is due at one moment reaches no output, and a full transaction
+        // may leave the rest.
+        let forgets = found.next_due().is_some_and(|due| due <= found.time());
+        let alike = legs[0] == legs[1] && remembered[0] == remembered[1];
+        if same && (alike || forgets) {
             return Ok(());
         }
+        let shown = |partition: &Partition| {
+            let (time, parked) = (partition.time(), partition.parked_offsets());
+            format!("{time:?} {:?} parked {parked:?}", partition.figures())
+        };
         Err(format!(
-            "partition {partition}: what its journal restores is not what was committed:\n  {:?}\n  {:?}",
-            found.figures(),
-            reference.figures()
+            "partition {partition}: what its journal restores is not what was committed:\n  {} {:?} {:?}\n  {} {:?} {:?}",
+            shown(found),
+            legs[0],
+            remembered[0],
+            shown(reference),
+            legs[1],
+            remembered[1],
         ))
     }
 

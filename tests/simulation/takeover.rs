@@ -1,5 +1,5 @@
 //! What a partition's take-over reads, question by question, as the process's side thread does: the group's
-//! stable offset, the input's bounds, permissions, the journal's undecided end, then the journal itself.
+//! stable offset, permissions, the journal's undecided end, the journal itself, then the input's bounds.
 
 use tollkeeper::flow::{CommittedOffset, EndOfPartition, Found};
 use tollkeeper::journal::{JournalError, PositionMark, Restored, Restorer};
@@ -17,11 +17,11 @@ const TIMEOUT: u64 = 5_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
     Committed,
-    Input,
     Permit,
     Undecided,
     Bounds,
     Journal { at: i64, stable_end: i64 },
+    Input,
 }
 
 /// A take-over under way.
@@ -37,6 +37,8 @@ pub struct Finding {
     permit: Option<tollkeeper::flow::Permit>,
     everything: i64,
     restorer: Option<Restorer>,
+    /// The journal as it was read, and its stable end.
+    journal: Option<(Result<Restored, JournalError>, i64)>,
 }
 
 impl Finding {
@@ -52,6 +54,7 @@ impl Finding {
             permit: None,
             everything: 0,
             restorer: None,
+            journal: None,
         }
     }
 }
@@ -95,11 +98,6 @@ impl World {
                     next_offset: committed.next_offset,
                     mark: PositionMark::parse(&committed.metadata),
                 });
-                Question::Input
-            }
-            Question::Input => {
-                let input = self.broker.input(partition);
-                finding.input = (input.start(), input.end());
                 Question::Permit
             }
             Question::Permit => {
@@ -122,7 +120,10 @@ impl World {
                 ));
                 let (at, stable_end) = (log.start(), log.stable_end());
                 if at == stable_end {
-                    return Some((finding.restorer.take()?.finish(), stable_end));
+                    let journal = finding.restorer.take()?.finish();
+                    finding.journal = Some((journal, stable_end));
+                    finding.question = Question::Input;
+                    return None;
                 }
                 Question::Journal { at, stable_end }
             }
@@ -144,17 +145,27 @@ impl World {
                     }
                     let payload = message.payload.as_deref().unwrap_or_default();
                     if let Err(error) = restorer.feed(offset, payload) {
-                        return Some((Err(error), stable_end));
+                        finding.journal = Some((Err(error), stable_end));
+                        finding.question = Question::Input;
+                        return None;
                     }
                 }
                 if next == log.stable_end() {
-                    return Some((restorer.finish(), stable_end));
+                    finding.journal = Some((restorer.finish(), stable_end));
+                    finding.question = Question::Input;
+                    return None;
                 }
                 finding.restorer = Some(restorer);
                 Question::Journal {
                     at: next,
                     stable_end,
                 }
+            }
+            // Behind the journal, whose position it must not seem to fall short of.
+            Question::Input => {
+                let input = self.broker.input(partition);
+                finding.input = (input.start(), input.end());
+                return finding.journal.take();
             }
         };
         None

@@ -174,8 +174,9 @@ impl World {
         let none = RateCards::default();
         let first = rates::publish(&none, 0, Moment::EARLIEST);
         self.checks.office.cards = vec![Arc::new(none), Arc::new(first)];
+        let mut at = 0;
         for version in 1..rates::COUNT {
-            let at = self.dice.between(100, 10_000);
+            at += self.dice.between(100, 5_000);
             self.queue.put(at, Event::Card(version));
         }
         for name in 0..self.plan.workers {
