@@ -175,6 +175,9 @@ fn verdict(exit: &ExitReason, settings: &WorkerSettings) -> Result<(), Failure> 
         ExitReason::ProducerFenced(why) => Err(Failure::World(format!(
             "another process writes under the name `{instance}` ({why}); give each its own `worker.instance`"
         ))),
+        ExitReason::ProducersLost(why) => Err(Failure::World(format!(
+            "Kafka does not answer ({why}), again and again; a new process starts with new connections"
+        ))),
         ExitReason::InputDead(why) => Err(Failure::World(format!("reading the input: {why}"))),
     }
 }

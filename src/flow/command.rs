@@ -170,6 +170,8 @@ pub enum ExitReason {
     InstanceFenced,
     /// Another process uses our name as a producer, again and again.
     ProducerFenced(String),
+    /// Too many producers had to be left behind in the middle of a call.
+    ProducersLost(String),
     /// The consumer is dead.
     InputDead(String),
 }

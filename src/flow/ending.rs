@@ -14,6 +14,8 @@ use super::{
 const REFUSALS_AT_MOST: u32 = 3;
 /// New producers in a row that were needed without a commit between, before fencing ends the worker.
 const FENCES_AT_MOST: u32 = 5;
+/// Producers that a worker leaves behind in its life; each keeps its connections and threads.
+const ABANDONED_AT_MOST: u32 = 8;
 
 impl Flow {
     /// Adds the journal of every partition touched and sends what there is.
@@ -217,6 +219,12 @@ impl Flow {
             && self.builds.failures() > FENCES_AT_MOST
         {
             return self.exit(ExitReason::ProducerFenced(why.clone()), out);
+        }
+        if let Failure::Unanswered(why) = failure {
+            self.abandoned += 1;
+            if self.abandoned > ABANDONED_AT_MOST {
+                return self.exit(ExitReason::ProducersLost(why.clone()), out);
+            }
         }
         out.push(Command::Warn(Warning::Rebuilding(failure.why().to_owned())));
         self.drop_touched(now, out);

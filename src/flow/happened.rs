@@ -105,6 +105,8 @@ pub enum Failure {
     FencedInstance(String),
     /// The producer is dead for another reason.
     Fatal(String),
+    /// A call was not answered; its producer is left behind as it is.
+    Unanswered(String),
 }
 
 impl Failure {
@@ -117,7 +119,8 @@ impl Failure {
             | Failure::StaleGeneration(why)
             | Failure::FencedProducer(why)
             | Failure::FencedInstance(why)
-            | Failure::Fatal(why) => why,
+            | Failure::Fatal(why)
+            | Failure::Unanswered(why) => why,
         }
     }
 }

@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use crate::charging::Facts;
 use crate::codec::{EventDecoder, RecordEncoder};
-use crate::domain::Moment;
 use crate::rates::RateCards;
 
 use super::lane::{Lane, Live};
 use super::partitions::restoring;
 use super::transaction::{Backoff, Phase};
 use super::{
-    Command, Counts, EndOfPartition, ExitReason, FlowSettings, Happened, Now, Outgoing, Permit,
-    StopReason,
+    Command, Counts, ExitReason, FlowSettings, Happened, Now, Outgoing, Permit, StopReason,
 };
 
 /// A worker's decisions: what it owns, how far its transaction has come, what it waits for.
@@ -50,6 +48,8 @@ pub struct Flow {
     pub(super) attempt: u64,
     pub(super) builds: Backoff,
     pub(super) aborts: Backoff,
+    /// Producers left behind in the middle of a call.
+    pub(super) abandoned: u32,
     stopping: Option<Stopping>,
     exited: bool,
 }
@@ -96,6 +96,7 @@ impl Flow {
             attempt: 0,
             builds: Backoff::default(),
             aborts: Backoff::default(),
+            abandoned: 0,
             stopping: None,
             exited: false,
         }
@@ -171,49 +172,6 @@ impl Flow {
         } else {
             interval
         }
-    }
-
-    /// The next offset to take of a partition at work.
-    #[must_use]
-    pub fn position(&self, partition: i32) -> Option<i64> {
-        match self.lanes.get(&partition) {
-            Some(Lane::Live(live)) => Some(live.state.next_offset()),
-            _ => None,
-        }
-    }
-
-    /// How far a partition at work has come, committed or not.
-    #[must_use]
-    pub fn standing(&self, partition: i32) -> Option<Standing> {
-        match self.lanes.get(&partition) {
-            Some(Lane::Live(live)) => Some(Standing {
-                next_offset: live.state.next_offset(),
-                time: live.state.time(),
-                timers_fired: live.state.timers_fired(),
-            }),
-            _ => None,
-        }
-    }
-
-    /// Tells where a partition ends. Every record polled by then must have been taken, so that the
-    /// consumer's position, if it has one, is what was applied with the control markers behind it.
-    #[must_use]
-    pub fn ended(&self, end: EndOfPartition, polled: Option<i64>) -> Option<EndOfPartition> {
-        let applied = self.position(end.partition)?;
-        let position = polled.map_or(applied, |polled| polled.max(applied));
-        Some(EndOfPartition { position, ..end })
-    }
-
-    /// The partitions that are ours, each with the reason if it is stopped or none if it is restored.
-    pub fn lanes(&self) -> impl Iterator<Item = (i32, LaneView<'_>)> {
-        self.lanes.iter().map(|(number, lane)| {
-            let view = match lane {
-                Lane::Restoring { .. } | Lane::AwaitingCards(_) => LaneView::Restoring,
-                Lane::Live(_) => LaneView::Live,
-                Lane::Stopped { reason, .. } => LaneView::Stopped(reason),
-            };
-            (*number, view)
-        })
     }
 
     /// What is done when nothing is open: answers, stops, timers, the rest of a batch.
@@ -372,28 +330,6 @@ impl Flow {
             _ => None,
         })
     }
-}
-
-/// How far a partition at work has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// The next offset to take.
-    pub next_offset: i64,
-    /// Partition time.
-    pub time: Moment,
-    /// Timers fired since it was restored.
-    pub timers_fired: u64,
-}
-
-/// A lane from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LaneView<'a> {
-    /// Being taken over.
-    Restoring,
-    /// At work.
-    Live,
-    /// Going on no more.
-    Stopped(&'a StopReason),
 }
 
 fn ends_asked(live: &Live, now: Now) -> bool {

@@ -15,6 +15,7 @@ mod outgoing;
 mod partitions;
 mod publish;
 mod reading;
+mod standing;
 mod takeover;
 #[cfg(test)]
 mod tests;
@@ -24,9 +25,10 @@ mod work;
 pub use command::{Command, ExitReason, InputPosition, StopReason};
 pub use counts::{Counts, EventKind, LaneCounts};
 pub use happened::{CommittedOffset, EndOfPartition, Failure, Found, Happened, Now, Permit};
-pub use machine::{Flow, LaneView, Standing};
+pub use machine::Flow;
 pub use outgoing::{Destination, OutRecord, Outgoing};
 pub use reading::Reading;
+pub use standing::{LaneView, Standing};
 pub use takeover::Warning;
 
 use crate::codec::{Partitioner, SchemaSet};

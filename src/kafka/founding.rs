@@ -131,7 +131,8 @@ impl Founding<'_> {
             | Outcome::StaleGeneration(why)
             | Outcome::FencedProducer(why)
             | Outcome::FencedInstance(why)
-            | Outcome::Fatal(why) => Err(self.failed(what, &why)),
+            | Outcome::Fatal(why)
+            | Outcome::Unanswered(why) => Err(self.failed(what, &why)),
         }
     }
 

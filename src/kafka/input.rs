@@ -308,6 +308,11 @@ fn input_config(connection: &Connection, settings: &InputSettings) -> rdkafka::C
             config.set(key, value);
         }
     }
+    // By then the group has given the partitions to others; fetches take 100 ms and a second at least.
+    if !connection.properties.contains_key("socket.timeout.ms") {
+        let longest = settings.session_timeout.max(Duration::from_secs(2));
+        config.set("socket.timeout.ms", longest.as_millis().to_string());
+    }
     config.set("group.id", &settings.group_id);
     config.set("group.instance.id", &settings.instance_id);
     config.set("partition.assignment.strategy", "cooperative-sticky");

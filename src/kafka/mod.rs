@@ -10,6 +10,7 @@ mod error;
 mod founding;
 mod input;
 mod native;
+mod offset_sender;
 mod producer;
 mod publisher;
 mod reader;

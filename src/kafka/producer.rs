@@ -1,5 +1,6 @@
 //! The transactional producer: begin, send, offsets, commit, abort, with what became of each.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
@@ -11,6 +12,7 @@ use super::deliveries::{Client, Delivered};
 use super::error::Error;
 use super::input::GroupMetadata;
 use super::native::{self, NativeError};
+use super::offset_sender::OffsetSender;
 
 /// How a transactional producer is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub enum Outcome {
     FencedInstance(String),
     /// This producer is dead for another reason: make a new one, restore.
     Fatal(String),
+    /// A call was not answered in time: this producer must be left as it is, and a new one made.
+    Unanswered(String),
 }
 
 /// A topic that the producer was made for, by its place in the list given to it.
@@ -85,7 +89,9 @@ pub struct PartitionOffset {
 
 /// A transactional producer with its own thread for delivery reports.
 pub struct TransactionalProducer {
-    client: Client,
+    // Dropped before the client: its thread ends first, unless it is stuck.
+    offsets: OnceLock<OffsetSender>,
+    client: Arc<Client>,
     input_topic: String,
 }
 
@@ -102,7 +108,8 @@ impl TransactionalProducer {
     ) -> Result<Self, Error> {
         let config = transactional(connection, settings);
         Ok(TransactionalProducer {
-            client: Client::new(&config, topics)?,
+            offsets: OnceLock::new(),
+            client: Arc::new(Client::new(&config, topics)?),
             input_topic: input_topic.to_owned(),
         })
     }
@@ -140,11 +147,12 @@ impl TransactionalProducer {
             })
     }
 
-    /// Puts the input positions into the transaction. `group` must be fresh.
+    /// Puts the input positions into the transaction, in twice the time-out at most. `group` must be
+    /// fresh.
     pub fn send_offsets(
         &self,
         offsets: &[PartitionOffset],
-        group: &GroupMetadata,
+        group: GroupMetadata,
         timeout: Duration,
     ) -> Outcome {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
@@ -159,11 +167,13 @@ impl TransactionalProducer {
                 .expect("a position is never negative");
             entry.set_metadata(&offset.metadata);
         }
-        self.classified(
-            self.client
-                .handle()
-                .send_offsets(&list, group.native(), timeout),
-        )
+        let sender = self
+            .offsets
+            .get_or_init(|| OffsetSender::start(Arc::clone(&self.client)));
+        match sender.send(list, group, timeout) {
+            Some(result) => self.classified(result),
+            None => Outcome::Unanswered("placing the offsets was not answered".to_owned()),
+        }
     }
 
     /// Commits. Once done, every delivery of the transaction has been noted.
@@ -226,6 +236,12 @@ fn classify(error: &NativeError) -> Outcome {
 fn transactional(connection: &Connection, settings: &ProducerSettings) -> ClientConfig {
     let mut config = tuned(connection, &settings.transactional_id);
     let timeout = settings.transaction_timeout.as_millis().to_string();
+    // What is not answered is asked again on a new connection while the transaction can still be saved;
+    // the default of 60 s cannot.
+    if !connection.properties.contains_key("socket.timeout.ms") {
+        let half = (settings.transaction_timeout / 2).as_millis();
+        config.set("socket.timeout.ms", half.to_string());
+    }
     config.set("transactional.id", &settings.transactional_id);
     config.set("transaction.timeout.ms", &timeout);
     // A record must fail before its transaction does.

@@ -123,7 +123,7 @@ impl Worker<'_> {
             .collect();
         // Fresh for every commit, and never with a generation below zero, which a broker may not check.
         let result = match self.consumer.group() {
-            Some(group) => outcome_of(self.producer().send_offsets(&offsets, &group, CALL)),
+            Some(group) => outcome_of(self.producer().send_offsets(&offsets, group, CALL)),
             None => Err(Failure::StaleGeneration(
                 "not a member of the group".to_owned(),
             )),
@@ -171,5 +171,6 @@ fn outcome_of(outcome: Outcome) -> Result<(), Failure> {
         Outcome::FencedProducer(why) => Failure::FencedProducer(why),
         Outcome::FencedInstance(why) => Failure::FencedInstance(why),
         Outcome::Fatal(why) => Failure::Fatal(why),
+        Outcome::Unanswered(why) => Failure::Unanswered(why),
     })
 }

@@ -168,7 +168,7 @@ fn a_committed_transaction_shows_outputs_offsets_and_metadata_together() {
     }];
     let group = member.group().expect("a member");
     assert!(group.generation() >= 0);
-    assert_eq!(producer.send_offsets(&offsets, &group, WAIT), Outcome::Done);
+    assert_eq!(producer.send_offsets(&offsets, group, WAIT), Outcome::Done);
     assert_eq!(producer.commit(WAIT), Outcome::Done);
     assert_eq!(
         producer.take_delivered(),

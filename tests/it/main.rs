@@ -6,6 +6,7 @@ mod audit;
 mod brokers;
 mod clients;
 mod commands;
+mod coordinators;
 mod crashes;
 mod exactly_once;
 mod rates;

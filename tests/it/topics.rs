@@ -198,10 +198,7 @@ fn an_empty_journal_of_an_input_that_was_read_already_is_not_founded_anew() {
         next_offset: 17,
         metadata: String::new(),
     };
-    assert_eq!(
-        producer.send_offsets(&[offset], &group, WAIT),
-        Outcome::Done
-    );
+    assert_eq!(producer.send_offsets(&[offset], group, WAIT), Outcome::Done);
     assert_eq!(producer.commit(WAIT), Outcome::Done);
     let refusal = found(&cluster, &genesis)
         .expect_err("the journal was lost")

@@ -184,19 +184,26 @@ impl Worker {
                     late.then(|| Happened::Failed(Failure::Retriable("timed out".to_owned())))
                 }
             },
-            Blocked::Offsets { .. } => offsets(client, late),
+            Blocked::Offsets { .. } => offsets(client, world, late),
             Blocked::Commit { .. } => commit(client, world, late),
             Blocked::Abort { flush_until, .. } => abort(client, world, flush_until, late),
         }
     }
 }
 
-fn offsets(client: &mut Client, late: bool) -> Option<Happened<'static>> {
+fn offsets(client: &mut Client, world: &mut World, late: bool) -> Option<Happened<'static>> {
     let Some(reply) = client.reply.take() else {
-        if late {
-            client.forget_call();
+        if !late {
+            return None;
         }
-        return late.then(|| Happened::Failed(Failure::Retriable("timed out".to_owned())));
+        client.forget_call();
+        // It may time out, or not return at all.
+        let why = "timed out".to_owned();
+        return Some(Happened::Failed(if world.dice.chance(300_000) {
+            Failure::Unanswered(why)
+        } else {
+            Failure::Retriable(why)
+        }));
     };
     Some(match reply {
         Reply::OffsetsTaken => Happened::OffsetsSent,

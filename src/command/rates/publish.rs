@@ -190,7 +190,8 @@ impl<'a> Publication<'a> {
                 Outcome::Abortable(why)
                 | Outcome::StaleGeneration(why)
                 | Outcome::FencedInstance(why)
-                | Outcome::Fatal(why) => return Err(self.failed(what, &why)),
+                | Outcome::Fatal(why)
+                | Outcome::Unanswered(why) => return Err(self.failed(what, &why)),
             }
         }
     }

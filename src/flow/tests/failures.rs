@@ -166,6 +166,28 @@ fn a_partition_whose_records_are_refused_again_and_again_is_stopped() {
 }
 
 #[test]
+fn a_call_that_is_not_answered_costs_its_producer_and_too_many_of_them_the_worker() {
+    let mut stage = placing();
+    let unanswered = || Happened::Failed(Failure::Unanswered(why()));
+    // Not even an abort may be asked of it.
+    expect![[r#"
+        warn: making a new producer: because
+        Unread([0])
+    "#]]
+    .assert_eq(&stage.tell(unanswered()));
+    for _ in 1..8 {
+        assert_eq!(stage.pass(5_000).tell(Happened::Time), "BuildProducer\n");
+        let last = stage.tell(unanswered());
+        assert_eq!(last, "warn: making a new producer: because\n");
+    }
+    stage.pass(5_000).tell(Happened::Time);
+    assert_eq!(
+        stage.tell(unanswered()),
+        "Exit(ProducersLost(\"because\"))\n"
+    );
+}
+
+#[test]
 fn a_commit_clears_what_failed_before() {
     let mut stage = placing();
     stage.tell(Happened::Failed(Failure::Abortable(why())));
