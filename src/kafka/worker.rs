@@ -92,8 +92,14 @@ pub(super) fn run(
     };
     worker.work(stop);
     let exit = worker.exit.take().expect("a worker works until it exits");
-    if exit == (ExitReason::Stopped { leave: true }) {
-        leave(&consumer);
+    match exit {
+        ExitReason::Stopped { leave: true } => leave(&consumer),
+        // The process may go on without what this worker had.
+        ExitReason::InstanceFenced => {
+            let lost: Vec<i32> = worker.flow.lanes().map(|(number, _)| number).collect();
+            (worker.observer)(News::GivenUp(&lost));
+        }
+        _ => {}
     }
     Ok(exit)
 }

@@ -3,14 +3,21 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::worker;
 use super::worker_cards::CardShelf;
 use super::worker_news::Observer;
 use super::worker_settings::{Clock, WorkerSettings};
-use super::worker_side;
+use super::worker_side::{self, Side};
 use crate::flow::ExitReason;
+
+/// A worker that is fenced joins again, unless it was fenced less than this long before. Two processes
+/// of one name fence each other in turn, and the first to be fenced twice ends; a worker that takes its
+/// own rejoining for another process, as librdkafka's static members may after they lost their session,
+/// goes on.
+const FENCED_AGAIN: Duration = Duration::from_secs(60);
 
 /// Runs all workers until `stop` is set or one of them cannot go on, which stops the others.
 ///
@@ -32,7 +39,7 @@ pub fn run_workers(
                     .name(format!("worker-{number}"))
                     .spawn_scoped(scope, move || {
                         let _stops_others = StopOnDrop(stop);
-                        worker::run(settings, number, side, shelf, clock, observer, stop)
+                        run(settings, number, &side, shelf, clock, observer, stop)
                     })
                     .expect("a process may have a few threads")
             })
@@ -49,6 +56,31 @@ pub fn run_workers(
     drop(side);
     threads.close();
     exits
+}
+
+fn run(
+    settings: &WorkerSettings,
+    number: u32,
+    side: &Side,
+    shelf: &Arc<CardShelf>,
+    clock: &Clock,
+    observer: &Observer,
+    stop: &AtomicBool,
+) -> Result<ExitReason, Error> {
+    let mut fenced: Option<Instant> = None;
+    loop {
+        let side = side.clone();
+        let exit = worker::run(settings, number, side, shelf, clock, observer, stop)?;
+        let again = fenced.is_some_and(|at| at.elapsed() < FENCED_AGAIN);
+        if exit != ExitReason::InstanceFenced || again {
+            return Ok(exit);
+        }
+        tracing::warn!(
+            worker = number,
+            "fenced by another member of its name; joining once more"
+        );
+        fenced = Some(Instant::now());
+    }
 }
 
 /// However a worker ends, the others end too.

@@ -100,7 +100,9 @@ fn a_second_process_of_the_same_name_ends_the_first() {
     first.says("partition at work");
     let mut second = Process::start(&deployment, "a");
     assert_eq!(first.ends().code(), Some(3));
-    assert!(first.log().contains("another process"), "{}", first.log());
+    let log = first.log();
+    assert!(log.contains("joining once more"), "{log}");
+    assert!(log.contains("another process"), "{log}");
     LOAD.publish(&deployment, 0);
     LOAD.balances(&deployment, LOAD.calls);
     second.signal("TERM");
