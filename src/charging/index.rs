@@ -42,6 +42,12 @@ impl Index {
             .insert_unique(spread(hash), entry, |(h, _)| spread(*h));
     }
 
+    /// How many slots it has.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Takes a slot out.
     pub fn remove(&mut self, hash: u32, slot: u32) {
         if let Ok(entry) = self.slots.find_entry(spread(hash), |(_, s)| *s == slot) {
@@ -72,4 +78,26 @@ pub(super) fn content_of(content: &impl serde::Serialize) -> u64 {
     let mut head = [0; 8];
     head.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..8]);
     u64::from_le_bytes(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_of_one_hash_are_told_apart_and_one_that_was_taken_out_is_not_found() {
+        let mut index = Index::default();
+        for (hash, slot) in [(7, 1), (7, 2), (7, 3), (8, 4)] {
+            index.insert(hash, slot);
+        }
+        for slot in 1..=3 {
+            assert_eq!(index.find(7, |found| found == slot), Some(slot));
+        }
+        assert_eq!(index.find(7, |found| found == 4), None);
+        index.remove(7, 2);
+        assert_eq!(index.find(7, |found| found == 2), None);
+        assert_eq!(index.find(7, |found| found == 3), Some(3));
+        assert_eq!(index.find(8, |_| true), Some(4));
+        assert_eq!(index.len(), 3);
+    }
 }

@@ -16,6 +16,8 @@ mod parking;
 mod partition;
 mod rows;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod turn;
 mod validate;

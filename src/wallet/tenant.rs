@@ -220,3 +220,19 @@ impl Tenant {
         self.wallet.alarms = alarms.collect();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_days_of_spend_are_kept_and_older_ones_make_room() {
+        let mut wallet = Wallet::default();
+        let cent = Money::from_micros(10_000);
+        for day in [11, 10, 12, 13, 12, 14, 9] {
+            wallet.add_spend(day, cent);
+        }
+        let spent: Vec<i64> = (9..=14).map(|day| wallet.spent_on(day).micros()).collect();
+        assert_eq!(spent, [0, 0, 10_000, 20_000, 10_000, 10_000]);
+    }
+}

@@ -42,6 +42,14 @@ fn days_are_single_ranges_or_lists_and_may_run_over_the_weeks_end() {
 }
 
 #[test]
+fn a_band_reads_as_its_days_times_and_zone() {
+    let days = Days::parse("mon-fri").expect("days");
+    let hours = Some((22 * 60 + 5, 6 * 60 + 30));
+    let band = Band::new(days, hours, TimeZone::UTC).expect("a band");
+    assert_eq!(band.to_string(), "mon,tue,wed,thu,fri 22:05-06:30 UTC");
+}
+
+#[test]
 fn hours_of_working_days_begin_inclusive_and_end_exclusive() {
     check(
         &band("mon-fri", 8, 18, "Europe/Berlin"),
@@ -167,6 +175,7 @@ fn an_answer_ends_with_the_next_edge_midnight_or_change_of_the_clock() {
         ("2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z"),
         ("2026-03-29T02:59:59.999Z", "2026-03-29T03:00:00Z"),
         ("2026-03-29T03:00:00Z", "2026-03-29T22:00:00Z"),
+        ("2026-03-30T02:00:00Z", "2026-03-30T03:00:00Z"),
     ] {
         assert_eq!(band.standing(at(moment)).1, at(until), "{moment}");
     }

@@ -154,6 +154,33 @@ fn texts_that_would_break_a_screen_or_a_record_are_refused() {
 }
 
 #[test]
+fn what_just_reaches_a_bound_is_taken_and_what_just_passes_it_is_not() {
+    let long = "x".repeat(200);
+    let file = format!("{HEADER}\nDIAL_OUT,49,{long},,1000000,1000000,1,60,,,,23:59,00:00,,,\n");
+    let rows = parse_csv(file.as_bytes()).expect("a good card");
+    assert_eq!(rows[0].rate_per_minute, crate::rates::MAX_PRICE);
+    check(
+        "DIAL_OUT,49,,,1000000.000001,,,,,,,08:60,09:00,,,\n\
+         DIAL_OUT,49,,,1,,,,,,,08:00,09:00,Etc/Unknown,,\n",
+        expect![[r#"
+            line 2, column 5 (rate_per_minute): `1000000.000001` is above 1000000
+            line 2, column 12 (time_from): `08:60` is not a time of day from 00:00 to 23:59
+            line 3, column 14 (zone): `Etc/Unknown` is no IANA time zone"#]],
+    );
+}
+
+#[test]
+fn a_file_has_64_mib_at_most() {
+    let mut file = vec![b'\n'; 64 * 1024 * 1024];
+    assert_eq!(faults_of_file(&file), "line 1: the file is empty");
+    file.push(b'\n');
+    assert_eq!(
+        faults_of_file(&file),
+        "line 1: the file is larger than 64 MiB"
+    );
+}
+
+#[test]
 fn after_very_many_faults_the_rest_is_left_unread() {
     let found = faults("x\n".repeat(20_000).as_bytes());
     let last = found.lines().last().expect("faults");

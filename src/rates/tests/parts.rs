@@ -191,6 +191,10 @@ fn a_part_that_breaks_its_bounds_or_its_promise_is_refused_by_name() {
             "its CSV is larger than 67108864 bytes",
         ),
         (
+            broken(&|part| part.rows = rows(&vec![b'x'; super::super::csv::MAX_CSV_BYTES])),
+            "another SHA-256",
+        ),
+        (
             broken(&|part| {
                 part.rows = rows(b"no card");
                 part.sha256 = <sha2::Sha256 as sha2::Digest>::digest(b"no card").into();
@@ -216,8 +220,43 @@ fn versions_that_never_end_hold_a_bounded_number_of_bytes() {
         ));
     }
     part.version += 1;
-    let error = assembler.take(part, Moment::EARLIEST).expect_err("full");
-    assert_eq!(error.fault, PartFault::Unfinished);
+    let full = |assembler: &mut PartAssembler, part: &RateCardPart| {
+        let error = assembler.take(part.clone(), Moment::EARLIEST);
+        error.expect_err("full").fault
+    };
+    assert_eq!(full(&mut assembler, &part), PartFault::Unfinished);
+    assert!(
+        PartFault::Unfinished
+            .to_string()
+            .contains("268435456 bytes")
+    );
+    // A part of another publication takes the place of the first's, and no more than that.
+    let mut other = part.clone();
+    (other.version, other.sha256[0]) = (1, part.sha256[0] ^ 1);
+    assert_eq!(full(&mut assembler, &other), PartFault::Mixed(1));
+    assert_eq!(full(&mut assembler, &part), PartFault::Unfinished);
+}
+
+#[test]
+fn a_part_that_comes_twice_takes_the_room_of_one() {
+    let mut assembler = PartAssembler::default();
+    let mut part = several_parts().remove(0);
+    let most = super::super::parts::MAX_UNFINISHED_BYTES / part.rows.len();
+    let taken = (1..i64::try_from(most).expect("small")).chain(1..4);
+    for version in taken.chain([i64::MAX]) {
+        part.version = version;
+        let taken = assembler.take(part.clone(), Moment::EARLIEST);
+        assert!(matches!(taken, Ok(None)), "version {version}");
+    }
+}
+
+#[test]
+fn a_card_whose_csv_is_larger_than_64_mib_is_not_published() {
+    let mut row = many_rows(1, 1).remove(0);
+    row.destination = Some(Arc::from("\u{1d11e}".repeat(200)));
+    let rows = vec![row; 82_000];
+    let error = split("large", 1, euro(), &rows).expect_err("too large");
+    assert_eq!(error.fault, PartFault::TooLarge);
 }
 
 #[test]
