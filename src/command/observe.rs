@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::domain::Moment;
-use crate::flow::{Counts, EndOfPartition, StopReason};
+use crate::flow::{Counts, EndOfPartition, StopReason, Warning};
 use crate::http::Shown;
 use crate::kafka::{Clock, News, Observer};
 use crate::view::PartitionHealth;
@@ -76,9 +76,11 @@ impl Observing {
                 self.lag(*end);
             }
             News::Committed { counts, took } => self.commits(counts, *took),
-            News::Aborted => metrics.aborted(),
             News::Warned(warning) => {
                 metrics.warned();
+                if matches!(warning, Warning::Aborting(_)) {
+                    metrics.aborted();
+                }
                 tracing::warn!("{warning}");
             }
         }

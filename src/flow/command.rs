@@ -41,8 +41,6 @@ pub enum Command {
     SendOffsets(Vec<InputPosition>),
     /// Commit, or go on committing.
     Commit,
-    /// Abort, or go on aborting.
-    Abort,
     /// Quiet: offer again what is left of the batch of this partition.
     Offer(i32),
     /// Quiet: the journal before this offset is dead.

@@ -162,12 +162,6 @@ impl Flow {
         }
     }
 
-    pub(super) fn aborted(&mut self) {
-        if matches!(self.phase, Phase::Aborting { .. }) {
-            self.phase = Phase::Idle;
-        }
-    }
-
     pub(super) fn failed(&mut self, now: Now, failure: Failure, out: &mut Vec<Command>) {
         if matches!(failure, Failure::FencedInstance(_)) {
             return self.exit(ExitReason::InstanceFenced, out);
@@ -181,9 +175,6 @@ impl Flow {
             (Phase::Committing(ending), Failure::Retriable(_)) if in_time(ending.since) => {
                 out.push(Command::Commit);
             }
-            (Phase::Aborting { since }, Failure::Retriable(_)) if in_time(*since) => {
-                out.push(Command::Abort);
-            }
             (
                 Phase::Open { .. } | Phase::PlacingOffsets(_) | Phase::Committing(_),
                 Failure::Abortable(why),
@@ -196,20 +187,24 @@ impl Flow {
                 self.abort(now, why, out);
                 self.held_until = Some(now.millis + self.settings.transaction_timeout);
             }
-            // What cannot be aborted, and a commit that stayed unknown: never reuse that producer.
+            // What cannot be aborted, and a commit that stayed unknown.
             (_, failure) => self.rebuild(now, &failure, out),
         }
     }
 
-    /// Memory is ahead of the log: what was touched is dropped and restored.
+    /// Memory is ahead of the log: what was touched is dropped and restored. The producer is not asked to
+    /// abort: a new one of its name has the transaction aborted, under a new epoch. librdkafka numbers
+    /// the records after an abort from where those it took back began; a broker that had one of them
+    /// takes the next for its repetition, says that it is delivered, and loses it.
     pub(super) fn abort(&mut self, now: Now, why: String, out: &mut Vec<Command>) {
         out.push(Command::Warn(Warning::Aborting(why)));
         self.drop_touched(now, out);
         if self.phase == Phase::Idle {
             return;
         }
-        self.phase = Phase::Aborting { since: now.millis };
-        out.push(Command::Abort);
+        self.phase = Phase::NoProducer {
+            retry_at: Some(now.millis),
+        };
     }
 
     /// The producer is of no use any more, or what became of its transaction is not known.

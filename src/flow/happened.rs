@@ -73,8 +73,6 @@ pub enum Happened<'a> {
     OffsetsSent,
     /// It is committed; the offset of the first journal message of each partition touched.
     Committed(Vec<(i32, i64)>),
-    /// It is aborted.
-    Aborted,
     /// The step under way (build, begin, offsets, commit, abort) failed.
     Failed(Failure),
     /// Another consumer has our group.instance.id.
@@ -95,7 +93,7 @@ pub enum Happened<'a> {
 pub enum Failure {
     /// Not known yet: the same step again resumes it.
     Retriable(String),
-    /// The transaction must be aborted; the producer can go on.
+    /// The transaction cannot be committed.
     Abortable(String),
     /// The group has moved on without us.
     StaleGeneration(String),

@@ -137,7 +137,6 @@ impl Flow {
             }
             Happened::OffsetsSent => self.offsets_sent(out),
             Happened::Committed(journal) => self.committed(&journal, out),
-            Happened::Aborted => self.aborted(),
             Happened::Failed(failure) => self.failed(now, failure, out),
             Happened::InstanceFenced => self.exit(ExitReason::InstanceFenced, out),
             Happened::InputDead(why) => self.exit(ExitReason::InputDead(why), out),

@@ -21,11 +21,6 @@ pub(super) enum Phase {
     PlacingOffsets(Ending),
     /// The commit was asked for.
     Committing(Ending),
-    /// The abort was asked for.
-    Aborting {
-        /// When.
-        since: u64,
-    },
 }
 
 /// A transaction that is to be committed.

@@ -82,11 +82,6 @@ impl Handle {
         unsafe { take(sys::rd_kafka_commit_transaction(self.0, millis(timeout))) }
     }
 
-    pub(super) fn abort_transaction(self, timeout: Duration) -> Result<(), NativeError> {
-        // SAFETY: the handle is live.
-        unsafe { take(sys::rd_kafka_abort_transaction(self.0, millis(timeout))) }
-    }
-
     /// Waits until nothing is in flight; false if it took longer than `timeout`.
     pub(super) fn flush(self, timeout: Duration) -> bool {
         // SAFETY: the handle is live; another thread polls its queue.

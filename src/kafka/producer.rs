@@ -1,4 +1,5 @@
-//! The transactional producer: begin, send, offsets, commit, abort, with what became of each.
+//! The transactional producer: begin, send, offsets, commit, with what became of each. What cannot be
+//! committed is aborted by the next producer of the name, never by the same: see [`TransactionalProducer`].
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -30,9 +31,9 @@ pub enum Outcome {
     Done,
     /// Not known yet (a time-out): the same call again resumes it.
     Retriable(String),
-    /// The transaction must be aborted; the producer can go on.
+    /// The transaction cannot be committed: a new producer aborts it.
     Abortable(String),
-    /// Abort: the group has moved on without us. Hold until the next rebalance event.
+    /// The same, since the group has moved on without us. Hold until the next rebalance event.
     StaleGeneration(String),
     /// Another producer has our transactional.id: this one is dead.
     FencedProducer(String),
@@ -88,6 +89,12 @@ pub struct PartitionOffset {
 }
 
 /// A transactional producer with its own thread for delivery reports.
+///
+/// It has no abort. librdkafka 2.12 takes back what it has not heard of when it aborts, records that are
+/// to be sent again after a time-out among them, and gives their sequence numbers to the next ones. Where
+/// the broker had got the first, it takes the next for its repetition and acknowledges it without writing
+/// it: seen as a committed transaction that lacked a record. A new producer has a new epoch, under which
+/// numbers begin anew.
 pub struct TransactionalProducer {
     // Dropped before the client: its thread ends first, unless it is stuck.
     offsets: OnceLock<OffsetSender>,
@@ -179,13 +186,6 @@ impl TransactionalProducer {
     /// Commits. Once done, every delivery of the transaction has been noted.
     pub fn commit(&self, timeout: Duration) -> Outcome {
         self.classified(self.client.handle().commit_transaction(timeout))
-    }
-
-    /// Aborts. Flushes first, at most `flush`: an abort with records in flight can end in an
-    /// out-of-order sequence, which kills the producer.
-    pub fn abort(&self, flush: Duration, timeout: Duration) -> Outcome {
-        self.client.handle().flush(flush);
-        self.classified(self.client.handle().abort_transaction(timeout))
     }
 
     /// The deliveries noted since the transaction began; forgets them.

@@ -314,7 +314,6 @@ impl<'c> Worker<'c> {
             Command::Send(outgoing) => self.send(outgoing),
             Command::SendOffsets(positions) => self.send_offsets(positions),
             Command::Commit => self.commit(),
-            Command::Abort => self.abort(),
             Command::Offer(partition) => self.offer(partition, left),
             Command::Trim { partition, before } => {
                 // One that finds no room is made good by the next.

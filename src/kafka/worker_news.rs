@@ -41,8 +41,6 @@ pub enum News<'a> {
         /// How long its end took, from the offsets on.
         took: Duration,
     },
-    /// A transaction is aborted.
-    Aborted,
     /// Something unexpected was handled.
     Warned(&'a Warning),
 }

@@ -1,4 +1,4 @@
-//! A worker's transactions: its producer made, records sent, offsets placed, committed, aborted.
+//! A worker's transactions: its producer made, records sent, offsets placed, committed.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -149,16 +149,6 @@ impl Worker<'_> {
             Err(failure) => Happened::Failed(failure),
         };
         self.step(happened);
-    }
-
-    pub(super) fn abort(&mut self) {
-        (self.observer)(News::Aborted);
-        // Flushed first, bounded.
-        let outcome = self.producer().abort(CALL, CALL);
-        self.step(match outcome_of(outcome) {
-            Ok(()) => Happened::Aborted,
-            Err(failure) => Happened::Failed(failure),
-        });
     }
 }
 

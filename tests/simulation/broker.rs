@@ -243,36 +243,27 @@ impl Broker {
             .is_some_and(|of| of.epoch == epoch && matches!(of.progress, Progress::Ongoing { .. }))
     }
 
-    /// A producer ends its transaction. An abort renews the epoch, so that nothing of it comes late.
-    pub fn end(&mut self, name: usize, epoch: u32, commit: bool) -> Result<(Ended, u32), Refusal> {
+    /// A producer commits its transaction. None ever aborts one: the next producer of the name does.
+    pub fn commit(&mut self, name: usize, epoch: u32) -> Result<Ended, Refusal> {
         let of = self.name(name);
-        let again = !commit && epoch + 1 == of.epoch && of.last == Some(false);
-        if epoch != of.epoch && !again {
+        if epoch != of.epoch {
             return Err(Refusal::Fenced);
         }
-        let ended = match of.progress {
+        match of.progress {
             Progress::Ending {
-                commit: was,
+                commit: true,
                 epoch: of,
                 ..
-            } if was == commit && of == epoch => Ended::Already,
-            Progress::Ending { .. } => return Err(Refusal::Busy),
-            Progress::Empty if commit && of.last == Some(true) => Ended::Already,
-            Progress::Empty if !commit => {
-                if !again {
-                    of.renew_epoch();
-                    of.last = Some(false);
-                }
-                Ended::Already
+            } if of == epoch => Ok(Ended::Already),
+            Progress::Ending { .. } => Err(Refusal::Busy),
+            Progress::Empty if of.last == Some(true) => Ok(Ended::Already),
+            Progress::Ongoing { .. } => {
+                let markers = self.begin_end(name, true);
+                self.name(name).last = Some(true);
+                Ok(Ended::Now(markers))
             }
-            Progress::Ongoing { .. } if !again => {
-                let markers = self.begin_end(name, commit);
-                self.name(name).last = Some(commit);
-                Ended::Now(markers)
-            }
-            _ => return Err(Refusal::Invalid),
-        };
-        Ok((ended, self.name(name).epoch))
+            Progress::Empty => Err(Refusal::Invalid),
+        }
     }
 
     /// Aborts what took longer than its time-out; its producer is fenced.

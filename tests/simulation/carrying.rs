@@ -19,24 +19,15 @@ pub enum Blocked {
     Init { until: u64 },
     Offsets { until: u64 },
     Commit { until: u64 },
-    Abort { flush_until: u64, until: u64 },
 }
 
 impl Blocked {
     /// When to look again if nothing comes.
-    pub fn wake_at(self, now: u64) -> u64 {
-        match self {
-            Blocked::Abort { flush_until, .. } if flush_until > now => flush_until,
-            _ => self.until(),
-        }
-    }
-
     pub fn until(self) -> u64 {
         match self {
-            Blocked::Init { until }
-            | Blocked::Offsets { until }
-            | Blocked::Commit { until }
-            | Blocked::Abort { until, .. } => until,
+            Blocked::Init { until } | Blocked::Offsets { until } | Blocked::Commit { until } => {
+                until
+            }
         }
     }
 }
@@ -93,10 +84,6 @@ impl Worker {
             Command::Commit => {
                 let until = world.now + CALL;
                 self.blocked = Some(Blocked::Commit { until });
-            }
-            Command::Abort => {
-                let (flush_until, until) = (world.now + CALL, world.now + 2 * CALL);
-                self.blocked = Some(Blocked::Abort { flush_until, until });
             }
             Command::Offer(partition) => self.offer(world, partition),
             Command::Trim { partition, before } => world.trim(partition, before),
@@ -186,7 +173,6 @@ impl Worker {
             },
             Blocked::Offsets { .. } => offsets(client, world, late),
             Blocked::Commit { .. } => commit(client, world, late),
-            Blocked::Abort { flush_until, .. } => abort(client, world, flush_until, late),
         }
     }
 }
@@ -231,62 +217,16 @@ fn commit(client: &mut Client, world: &mut World, late: bool) -> Option<Happened
         return Some(Happened::Committed(Vec::new()));
     }
     match client.reply.take() {
-        Some(Reply::Ended(_)) => {
+        Some(Reply::Committed) => {
             return Some(Happened::Committed(std::mem::take(&mut client.delivered)));
         }
         Some(Reply::Fenced) => return failed(fenced()),
         Some(_) => return failed(Failure::Fatal("invalid state".to_owned())),
         None => {}
     }
-    if client.is_flushed() && !client.is_ending(true) {
+    if client.is_flushed() && !client.is_committing() {
         let epoch = client.epoch;
-        client.call(
-            world,
-            Call::End {
-                epoch,
-                commit: true,
-            },
-        );
-    }
-    late.then(|| Happened::Failed(Failure::Retriable("timed out".to_owned())))
-}
-
-fn abort(
-    client: &mut Client,
-    world: &mut World,
-    flush_until: u64,
-    late: bool,
-) -> Option<Happened<'static>> {
-    if client.fenced {
-        return Some(Happened::Failed(fenced()));
-    }
-    if !client.used {
-        client.forget_call();
-        return Some(Happened::Aborted);
-    }
-    let ending = client.is_ending(false);
-    match client.reply.take() {
-        Some(Reply::Ended(epoch)) => {
-            client.aborted(epoch);
-            return Some(Happened::Aborted);
-        }
-        Some(Reply::Fenced) => return Some(Happened::Failed(fenced())),
-        Some(Reply::Invalid) => {
-            return Some(Happened::Failed(Failure::Fatal("invalid state".to_owned())));
-        }
-        // Of a call that was given up.
-        Some(_) | None => {}
-    }
-    let flushed = client.is_flushed() || client.failed.is_some() || world.now >= flush_until;
-    if flushed && !ending {
-        let epoch = client.epoch;
-        client.call(
-            world,
-            Call::End {
-                epoch,
-                commit: false,
-            },
-        );
+        client.call(world, Call::Commit { epoch });
     }
     late.then(|| Happened::Failed(Failure::Retriable("timed out".to_owned())))
 }

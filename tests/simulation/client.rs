@@ -25,8 +25,7 @@ pub enum Reply {
     OffsetsTaken,
     /// The group has moved on, or another has the name.
     Group(Standing),
-    /// The transaction is ended; the epoch from now on.
-    Ended(u32),
+    Committed,
     Fenced,
     Invalid,
 }
@@ -88,17 +87,9 @@ impl Client {
         self.unanswered.is_empty()
     }
 
-    /// Whether such a call waits for its answer.
-    pub fn is_ending(&self, committing: bool) -> bool {
-        matches!(&self.awaited, Some((_, Call::End { commit, .. })) if *commit == committing)
-    }
-
-    /// The transaction was aborted: nothing of it is sent any more.
-    pub fn aborted(&mut self, epoch: u32) {
-        self.epoch = epoch;
-        self.unanswered.clear();
-        self.sequences.clear();
-        self.begin();
+    /// Whether a commit waits for its answer.
+    pub fn is_committing(&self) -> bool {
+        matches!(&self.awaited, Some((_, Call::Commit { .. })))
     }
 
     pub fn produced(&mut self, number: u32, first: Option<i64>) {
@@ -333,7 +324,7 @@ impl World {
                     added.map(|()| Reply::OffsetsTaken)
                 }
             }
-            Call::End { epoch, commit } => self.end(id, epoch, commit),
+            Call::Commit { epoch } => self.commit(id, epoch),
         };
         let reply = match reply {
             Ok(reply) => reply,
@@ -346,9 +337,8 @@ impl World {
         self.answer_client(id, Event::Called(id, number, reply));
     }
 
-    fn end(&mut self, id: ClientId, epoch: u32, commit: bool) -> Result<Reply, Refusal> {
-        if commit
-            && self.broker.would_end(id.name, epoch)
+    fn commit(&mut self, id: ClientId, epoch: u32) -> Result<Reply, Refusal> {
+        if self.broker.would_end(id.name, epoch)
             && let Some(deciding) = self.broker.deciding(id.name)
         {
             self.committed_at = self.now;
@@ -358,11 +348,10 @@ impl World {
                 self.fail(broken);
             }
         }
-        let (ended, epoch) = self.broker.end(id.name, epoch, commit)?;
-        if let Ended::Now(markers) = ended {
+        if let Ended::Now(markers) = self.broker.commit(id.name, epoch)? {
             self.place_markers(id.name, markers);
         }
-        Ok(Reply::Ended(epoch))
+        Ok(Reply::Committed)
     }
 
     /// Markers go out one by one, and some late.
@@ -413,6 +402,6 @@ fn shown(call: &Call) -> String {
                 .collect();
             format!("offsets {positions:?} of generation {generation}")
         }
-        Call::End { epoch, commit } => format!("end of epoch {epoch}, commit {commit}"),
+        Call::Commit { epoch } => format!("commit of epoch {epoch}"),
     }
 }

@@ -150,7 +150,7 @@ impl Worker {
                         self.blocked = None;
                         self.step(world, happened);
                     }
-                    None => return self.sleep(world, blocked.wake_at(world.now)),
+                    None => return self.sleep(world, blocked.until()),
                 }
             } else if let Some(reason) = self.exit.take() {
                 world.exited(self, &reason);

@@ -73,9 +73,8 @@ pub enum Call {
         member: u64,
         generation: i32,
     },
-    End {
+    Commit {
         epoch: u32,
-        commit: bool,
     },
 }
 

@@ -36,27 +36,27 @@ fn an_abort_drops_memory_and_restores() {
     expect![[r#"
         warn: aborting a transaction: because
         Unread([0])
-        Abort
     "#]]
     .assert_eq(&stage.tell(Happened::Failed(Failure::Abortable(why()))));
-    assert_eq!(stage.tell(Happened::Aborted), "");
+    stage.rebuild();
     assert_eq!(stage.pass(50).tell(Happened::Time), "restore 0\n");
     assert_eq!(stage.find(P), "Resumed(0)\nread 0 from 0\n");
 }
 
 #[test]
-fn an_abort_that_fails_needs_a_new_producer() {
+fn a_transaction_is_aborted_by_a_new_producer_and_never_by_its_own() {
     let mut stage = placing();
     stage.tell(Happened::Failed(Failure::Abortable(why())));
-    expect![[r#"
-        Abort
-    "#]]
-    .assert_eq(&stage.tell(Happened::Failed(Failure::Retriable(why()))));
+    assert_eq!(stage.tell(Happened::Time), "BuildProducer\n");
     expect![[r#"
         warn: making a new producer: because
     "#]]
-    .assert_eq(&stage.tell(Happened::Failed(Failure::Fatal(why()))));
-    assert_eq!(stage.pass(50).tell(Happened::Time), "BuildProducer\n");
+    .assert_eq(&stage.tell(Happened::Failed(Failure::Retriable(why()))));
+    assert_eq!(stage.pass(49).tell(Happened::Time), "");
+    assert_eq!(stage.pass(1).tell(Happened::Time), "BuildProducer\n");
+    // Nothing is restored before that is done: the old transaction may still be undecided.
+    stage.tell(Happened::ProducerReady);
+    assert_eq!(stage.tell(Happened::Time), "restore 0\n");
 }
 
 #[test]
@@ -90,10 +90,9 @@ fn a_zombie_is_told_by_its_generation_and_holds_until_the_group_moves_on() {
     expect![[r#"
         warn: aborting a transaction: because
         Unread([0])
-        Abort
     "#]]
     .assert_eq(&stage.tell(Happened::Failed(Failure::StaleGeneration(why()))));
-    stage.tell(Happened::Aborted);
+    stage.rebuild();
     assert_eq!(stage.pass(5_000).tell(Happened::Time), "");
     expect![[r#"
         GiveUp([0])
@@ -149,7 +148,7 @@ fn a_partition_whose_records_are_refused_again_and_again_is_stopped() {
         stage.poll(0, &[junk(0)]);
         let outgoing = stage.buffer();
         last = stage.tell(Happened::SendFailed(outgoing, P, why()));
-        stage.tell(Happened::Aborted);
+        stage.rebuild();
         if !last.contains("stop") {
             stage.pass(1_000).tell(Happened::Time);
             stage.find(P);
@@ -158,7 +157,6 @@ fn a_partition_whose_records_are_refused_again_and_again_is_stopped() {
     expect![[r#"
         warn: aborting a transaction: because
         Unread([0])
-        Abort
         Unread([0])
         stop 0: its records are refused: because
     "#]]
@@ -191,7 +189,7 @@ fn a_call_that_is_not_answered_costs_its_producer_and_too_many_of_them_the_worke
 fn a_commit_clears_what_failed_before() {
     let mut stage = placing();
     stage.tell(Happened::Failed(Failure::Abortable(why())));
-    stage.tell(Happened::Aborted);
+    stage.rebuild();
     stage.pass(50).tell(Happened::Time);
     stage.find(P);
     stage.poll(0, &[junk(0)]);
@@ -202,7 +200,7 @@ fn a_commit_clears_what_failed_before() {
     stage.sent();
     stage.sent();
     stage.tell(Happened::Failed(Failure::Abortable(why())));
-    stage.tell(Happened::Aborted);
+    stage.rebuild();
     // The wait begins anew.
     assert_eq!(stage.pass(50).tell(Happened::Time), "restore 0\n");
 }

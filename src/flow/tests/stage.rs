@@ -154,6 +154,13 @@ impl Stage {
         }
     }
 
+    /// A new producer takes the place of one that is of no use any more.
+    pub fn rebuild(&mut self) {
+        let asked = self.tell(Happened::Time);
+        assert!(asked.contains("BuildProducer\n"), "{asked}");
+        self.tell(Happened::ProducerReady);
+    }
+
     /// Lets time pass on both clocks.
     pub fn pass(&mut self, millis: u64) -> &mut Self {
         self.millis += millis;
