@@ -125,7 +125,7 @@ impl Partition {
         let licenses = account.tenant.config.subscription_licenses;
         let pool = account.tenant.wallet.pool.left_of_all(licenses) != turn.pool_before;
         // Compared with what was known then, not with when: a card may become known late.
-        let published = on.cards.last_publication(on.now);
+        let published = on.cards.publications_by(on.now);
         if !(pool || account.looked_by != published || turn.fixed_changed) {
             return;
         }

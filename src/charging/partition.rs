@@ -21,8 +21,8 @@ pub(super) struct Account {
     pub tenant: Tenant,
     /// By moment of the cut, then call id; with the call's slot.
     pub cuts: BTreeSet<(Moment, Arc<str>, u32)>,
-    /// The last publication known when all calls under a cut were asked what their next minute costs.
-    pub looked_by: Option<Moment>,
+    /// The publications known when all calls under a cut were asked what their next minute costs.
+    pub looked_by: usize,
 }
 
 impl Account {
@@ -30,7 +30,7 @@ impl Account {
         Account {
             tenant,
             cuts: BTreeSet::new(),
-            looked_by: None,
+            looked_by: 0,
         }
     }
 

@@ -37,11 +37,11 @@ impl RateCards {
         }
     }
 
-    /// The last publication, of whatever card, at or before a moment: what a card said then still holds.
+    /// How many publications, of whatever card, are known at or before a moment. While that is the same,
+    /// so is what every card says; one that becomes known late may be older than the last.
     #[must_use]
-    pub fn last_publication(&self, at: Moment) -> Option<Moment> {
-        let until = self.publications.partition_point(|known| *known <= at);
-        self.publications[..until].last().copied()
+    pub fn publications_by(&self, at: Moment) -> usize {
+        self.publications.partition_point(|known| *known <= at)
     }
 
     /// The highest version of a card that was published at or before a moment.
@@ -65,5 +65,25 @@ impl RateCards {
     pub fn latest_version(&self, card_id: &str) -> Option<i64> {
         let latest = self.cards.get(card_id)?.last()?;
         Some(latest.card.version())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_becomes_known_late_counts_even_if_it_is_older_than_the_last() {
+        let at = |second| Moment::EARLIEST.plus_seconds(second);
+        let card = |id: &str, version| Arc::new(RateCard::new(id.into(), version, None, vec![]));
+        let mut cards = RateCards::default();
+        cards.publish(card("a", 1), at(10));
+        cards.publish(card("b", 1), at(20));
+        assert_eq!(cards.publications_by(at(9)), 0);
+        assert_eq!(cards.publications_by(at(20)), 2);
+        cards.publish(card("a", 2), at(15));
+        assert_eq!(cards.publications_by(at(20)), 3);
+        cards.publish(card("a", 2), at(15));
+        assert_eq!(cards.publications_by(at(20)), 3, "known already");
     }
 }
