@@ -1,8 +1,10 @@
 //! What a partition keeps in memory, and for how long.
 
-use super::{Facts, Partition, RawRef, Settings};
+use std::collections::BTreeSet;
+
+use super::{Facts, Partition, RawRef, Remembered, Settings};
 use crate::codec::parse_line;
-use crate::domain::Moment;
+use crate::domain::{Moment, Money};
 use crate::rates::RateCards;
 
 /// Takes one event of JSON, its `occurred_at` apart, at a moment.
@@ -60,7 +62,8 @@ fn what_is_forgotten_leaves_nothing_in_tables_and_indexes() {
     let granted = r#""type":"CreditGranted","payment_id":"p","amount":"1","currency":"USD","kind":"PURCHASE","expires_at":"2026-11-24T00:00:00Z""#;
     take(&mut partition, at(4), "active", granted);
     assert_eq!(kept(&partition), [(2, 2), (2, 2), (1, 1), (1, 1), (1, 1)]);
-    assert_eq!(partition.live_calls(), 2);
+    assert_eq!((partition.live_calls(), partition.tenants()), (2, 2));
+    check_figures(&partition);
 
     let pass = |partition: &mut Partition, to: Moment| {
         assert!(partition.advance(to, &RateCards::default(), 1_000, &mut Facts::default()));
@@ -73,7 +76,7 @@ fn what_is_forgotten_leaves_nothing_in_tables_and_indexes() {
         pass(&mut partition, at(610)),
         [(2, 2), (2, 2), (1, 1), (1, 1), (0, 0)]
     );
-    assert_eq!(partition.live_calls(), 0);
+    assert_eq!((partition.live_calls(), partition.timers_fired()), (0, 3));
     assert_eq!(
         pass(&mut partition, at(2 * hour + 310)),
         [(2, 2), (2, 2), (0, 0), (1, 1), (0, 0)]
@@ -99,4 +102,23 @@ fn what_is_forgotten_leaves_nothing_in_tables_and_indexes() {
             "{days} days"
         );
     }
+}
+
+/// What is said of the partition in the middle of it.
+fn check_figures(partition: &Partition) {
+    let balance = partition.balance_of("active").expect("a tenant");
+    assert_eq!(balance.balance, Money::from_micros(1_000_000));
+    assert_eq!(partition.parked_offsets(), BTreeSet::from([6]));
+    let legs = partition.leg_figures().map(|leg| leg.call_id.to_string());
+    let legs: BTreeSet<String> = legs.collect();
+    assert_eq!(legs, ["early", "silent"].map(String::from).into());
+    let remembered: BTreeSet<_> = partition.remembered().collect();
+    let leg = Remembered::Leg.key("active", "ended");
+    let payment = Remembered::Payment.key("active", "p");
+    let adjustment = Remembered::Adjustment.key("active", "p");
+    assert_eq!(
+        remembered,
+        [(leg, Some(Money::ZERO)), (payment, None)].into()
+    );
+    assert_eq!(BTreeSet::from([leg, payment, adjustment]).len(), 3);
 }

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_version_that_becomes_known_late_counts_even_if_it_is_older_than_the_last() {
         let at = |second| Moment::EARLIEST.plus_seconds(second);
-        let card = |id: &str, version| Arc::new(RateCard::new(id.into(), version, None, vec![]));
+        let card = |id: &str, version| Arc::new(RateCard::new(id, version, None, vec![]));
         let mut cards = RateCards::default();
         cards.publish(card("a", 1), at(10));
         cards.publish(card("b", 1), at(20));
