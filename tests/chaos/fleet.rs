@@ -54,6 +54,8 @@ impl<'d> Fleet<'d> {
     /// SIGTERM, which it obeys.
     pub fn stop(&mut self, place: usize) {
         let mut worker = self.places[place].take().expect("a worker is there");
+        // From then on it hears signals.
+        worker.says("starting");
         worker.signal("TERM");
         let status = worker.ends();
         assert_eq!(status.code(), Some(0), "{}", worker.log());
