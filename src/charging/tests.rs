@@ -77,6 +77,7 @@ fn what_is_forgotten_leaves_nothing_in_tables_and_indexes() {
         [(2, 2), (2, 2), (1, 1), (1, 1), (0, 0)]
     );
     assert_eq!((partition.live_calls(), partition.timers_fired()), (0, 3));
+    assert_eq!(partition.parked_bytes, 0);
     assert_eq!(
         pass(&mut partition, at(2 * hour + 310)),
         [(2, 2), (2, 2), (0, 0), (1, 1), (0, 0)]

@@ -137,6 +137,10 @@ impl TopicReader {
         Ok(reader)
     }
 
+    pub(super) fn consumer(&self) -> &BaseConsumer<Listening> {
+        &self.consumer
+    }
+
     /// Its topic.
     #[must_use]
     pub fn topic(&self) -> &str {

@@ -59,8 +59,7 @@ pub(super) fn run(
     observer: &Observer,
     stop: &AtomicBool,
 ) -> Result<ExitReason, Error> {
-    // One name, unique per worker, is both group.instance.id and transactional.id.
-    let name = format!("{}-{number}", settings.instance);
+    let name = settings.worker_name(number);
     let input = InputSettings {
         group_id: settings.group.clone(),
         instance_id: name.clone(),
@@ -92,15 +91,12 @@ pub(super) fn run(
     };
     worker.work(stop);
     let exit = worker.exit.take().expect("a worker works until it exits");
-    match exit {
-        ExitReason::Stopped { leave: true } => leave(&consumer),
-        // The process may go on without what this worker had.
-        ExitReason::InstanceFenced => {
-            let lost: Vec<i32> = worker.flow.lanes().map(|(number, _)| number).collect();
-            (worker.observer)(News::GivenUp(&lost));
-        }
-        _ => {}
+    if exit == (ExitReason::Stopped { leave: true }) {
+        leave(&consumer);
     }
+    // The process may go on without what this worker had.
+    let had: Vec<i32> = worker.flow.lanes().map(|(number, _)| number).collect();
+    (worker.observer)(News::GivenUp(&had));
     Ok(exit)
 }
 
@@ -132,9 +128,10 @@ impl<'c> Worker<'c> {
             self.take(&batch);
             batch.clear();
             self.hear_group();
-            if stop.load(Ordering::Relaxed) && !stopping {
+            let rejoins = self.side.rejoins.take(&self.name);
+            if (rejoins || stop.load(Ordering::Relaxed)) && !stopping {
                 stopping = true;
-                let leave = self.settings.leave;
+                let leave = rejoins || self.settings.leave;
                 self.tell(Happened::Stop { leave }, &[]);
             }
             self.tell(Happened::Time, &[]);

@@ -71,15 +71,19 @@ fn run(
     loop {
         let side = side.clone();
         let exit = worker::run(settings, number, side, shelf, clock, observer, stop)?;
-        let again = fenced.is_some_and(|at| at.elapsed() < FENCED_AGAIN);
-        if exit != ExitReason::InstanceFenced || again {
-            return Ok(exit);
+        match exit {
+            // Not told to stop, but to leave and join again.
+            ExitReason::Stopped { .. } | ExitReason::StoppedInTheMiddle
+                if !stop.load(Ordering::Relaxed) => {}
+            ExitReason::InstanceFenced if fenced.is_none_or(|at| at.elapsed() >= FENCED_AGAIN) => {
+                tracing::warn!(
+                    worker = number,
+                    "fenced by another member of its name; joining once more"
+                );
+                fenced = Some(Instant::now());
+            }
+            exit => return Ok(exit),
         }
-        tracing::warn!(
-            worker = number,
-            "fenced by another member of its name; joining once more"
-        );
-        fenced = Some(Instant::now());
     }
 }
 

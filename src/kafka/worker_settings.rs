@@ -43,3 +43,15 @@ pub struct WorkerSettings {
     /// Whether to give the partitions away at once when stopped.
     pub leave: bool,
 }
+
+impl WorkerSettings {
+    /// A worker's name, unique in the group: its group.instance.id, transactional.id and client.id.
+    pub(super) fn worker_name(&self, number: u32) -> String {
+        format!("{}-{number}", self.instance)
+    }
+
+    /// The names of this process's workers, by number.
+    pub(super) fn worker_names(&self) -> impl Iterator<Item = String> {
+        (0..self.workers).map(|number| self.worker_name(number))
+    }
+}

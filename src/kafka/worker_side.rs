@@ -1,4 +1,5 @@
-//! What a worker must not wait for: journals read, ends asked for, journals trimmed. A thread each,
+//! What a worker must not wait for: journals read, ends asked for, journals trimmed, the group watched. A
+//! thread each,
 //! shared by the workers of a process, warm from the start.
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use super::admin::Admin;
 use super::error::Error;
 use super::reader::{Isolation, Read, Start, TopicReader};
 use super::worker_news::{News, Observer};
+use super::worker_owners::{Rejoins, watch};
 use super::worker_permits::{permit, skip_group};
 use super::worker_settings::{Clock, WorkerSettings};
 use crate::charging;
@@ -46,6 +48,7 @@ pub(super) struct Side {
     pub ends: Sender<(i32, Sender<Answer>)>,
     pub permits: Sender<(i32, Sender<Answer>)>,
     pub trims: Sender<(i32, i64)>,
+    pub rejoins: Arc<Rejoins>,
 }
 
 /// The threads behind a [`Side`].
@@ -119,6 +122,15 @@ pub(super) fn start(
     let closing = Arc::new(AtomicBool::new(false));
     let closed = || Arc::clone(&closing);
     let (restoring, asking, permitting, trimming) = (closed(), closed(), closed(), closed());
+    let rejoins = Arc::new(Rejoins::of(settings.worker_names().collect()));
+    let (watched, watching) = (Arc::clone(&rejoins), closed());
+    let (members, partitions) = (settings.group.clone(), settings.flow.partitions);
+    let looking = open(
+        settings,
+        &settings.names.events,
+        Isolation::Uncommitted,
+        None,
+    )?;
     let handles = vec![
         spawn("restore", move || {
             archive.serve(questions(&to_restore, &restoring));
@@ -132,12 +144,16 @@ pub(super) fn start(
         spawn("trim", move || {
             trim(trimmer.as_ref(), &topic, questions(&to_trim, &trimming));
         }),
+        spawn("owners", move || {
+            watch(&looking, &members, partitions, &watched, &watching);
+        }),
     ];
     let side = Side {
         restores,
         ends,
         permits,
         trims,
+        rejoins,
     };
     Ok((side, Threads { closing, handles }))
 }

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tollkeeper::kafka::{GroupEvent, InputConsumer, InputSettings};
+
 use crate::support::{Cluster, Deployment, Load, Own, Process, eventually};
 
 const LOAD: Load = Load {
@@ -107,6 +109,35 @@ fn a_second_process_of_the_same_name_ends_the_first() {
     LOAD.balances(&deployment, LOAD.calls);
     second.signal("TERM");
     assert_eq!(second.ends().code(), Some(0));
+}
+
+#[test]
+fn a_partition_that_a_rebalance_left_to_nobody_is_taken_all_the_same() {
+    let deployment = deployed(Cluster::shared());
+    let cluster = deployment.cluster();
+    let settings = InputSettings {
+        group_id: cluster.name("group"),
+        instance_id: format!("{}-0", cluster.name("a")),
+        session_timeout: Duration::from_secs(60),
+    };
+    let events = cluster.topics().events;
+    let held = InputConsumer::join(&cluster.connection(), &settings, &events).expect("a member");
+    let next = || {
+        eventually("news of the group", || {
+            held.poll(Duration::from_millis(50));
+            held.take_event()
+        })
+    };
+    assert_eq!(next(), GroupEvent::Assigned(vec![0, 1, 2, 3]));
+    held.accept().expect("accepted");
+    let b = Process::start(&deployment, "b");
+    assert!(matches!(next(), GroupEvent::Revoked(_)));
+    // It never lets go; another of its name is given what was left to it, and no more.
+    let a = Process::start(&deployment, "a");
+    LOAD.publish(&deployment, 0);
+    LOAD.balances(&deployment, LOAD.calls);
+    let said = a.log() + &b.log();
+    assert!(said.contains("nobody has these partitions"), "{said}");
 }
 
 #[test]

@@ -209,3 +209,13 @@ proptest! {
         prop_assert_eq!(RateCard::new("card", 1, None, rows).lowest_positive_rate(at), lowest);
     }
 }
+
+#[test]
+fn a_number_right_after_all_those_of_a_prefix_is_not_of_it() {
+    let card = super::card(&["DIAL_OUT,49,,,1,,,,,,,,,,,"]);
+    for (text, found) in [("+4999999999", true), ("+5000000000", false)] {
+        let number = super::number(text);
+        let row = card.find(LegKind::DialOut, number, Moment::EARLIEST).row;
+        assert_eq!(row.is_some(), found, "{text}");
+    }
+}
