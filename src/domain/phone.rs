@@ -179,7 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn zone_a_has_44_countries() {
-        assert_eq!(ZONE_A.split(' ').count(), 44);
+    fn zone_a_has_the_44_countries_that_the_rules_list() {
+        let rules = include_str!("../../docs/RULES.md");
+        let (_, listed) = rules.split_once("default 44 countries: ").expect("a list");
+        let (listed, _) = listed.split_once(';').expect("it ends");
+        let listed: Vec<&str> = listed.split_whitespace().collect();
+        assert_eq!(listed, ZONE_A.split(' ').collect::<Vec<_>>());
+        assert_eq!(listed.len(), 44);
     }
 }
