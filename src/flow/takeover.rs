@@ -1,4 +1,4 @@
-//! Whether a partition may go on from what was found of it (DESIGN: taking over a partition).
+//! Whether a partition may go on from what was found of it.
 
 use std::fmt;
 

@@ -114,7 +114,7 @@ impl Topics {
         Ok((Some(carried), findings, counts))
     }
 
-    /// KAFKA: the group's offset first, then the journal to its stable end and at least to the record that
+    /// The group's offset first, then the journal to its stable end and at least to the record that
     /// the offset names, whose marker may come a little later.
     fn read_journal(
         &mut self,
