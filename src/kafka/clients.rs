@@ -50,6 +50,13 @@ impl Connection {
         config.set("client.id", name);
         config
     }
+
+    /// Sets what a client of ours is better off with, unless the operator says otherwise.
+    pub(super) fn prefer(&self, config: &mut ClientConfig, key: &str, value: &str) {
+        if !self.properties.contains_key(key) {
+            config.set(key, value);
+        }
+    }
 }
 
 /// Whether a connection broke or could not be made: the client tries again by itself.

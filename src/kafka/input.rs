@@ -304,15 +304,12 @@ fn input_config(connection: &Connection, settings: &InputSettings) -> rdkafka::C
         ("heartbeat.interval.ms", "1000"),
         ("max.poll.interval.ms", "300000"),
     ] {
-        if !connection.properties.contains_key(key) {
-            config.set(key, value);
-        }
+        connection.prefer(&mut config, key, value);
     }
     // By then the group has given the partitions to others; fetches take 100 ms and a second at least.
-    if !connection.properties.contains_key("socket.timeout.ms") {
-        let longest = settings.session_timeout.max(Duration::from_secs(2));
-        config.set("socket.timeout.ms", longest.as_millis().to_string());
-    }
+    let longest = settings.session_timeout.max(Duration::from_secs(2));
+    let longest = longest.as_millis().to_string();
+    connection.prefer(&mut config, "socket.timeout.ms", &longest);
     config.set("group.id", &settings.group_id);
     config.set("group.instance.id", &settings.instance_id);
     config.set("partition.assignment.strategy", "cooperative-sticky");

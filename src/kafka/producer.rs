@@ -238,10 +238,8 @@ fn transactional(connection: &Connection, settings: &ProducerSettings) -> Client
     let timeout = settings.transaction_timeout.as_millis().to_string();
     // What is not answered is asked again on a new connection while the transaction can still be saved;
     // the default of 60 s cannot.
-    if !connection.properties.contains_key("socket.timeout.ms") {
-        let half = (settings.transaction_timeout / 2).as_millis();
-        config.set("socket.timeout.ms", half.to_string());
-    }
+    let half = (settings.transaction_timeout / 2).as_millis().to_string();
+    connection.prefer(&mut config, "socket.timeout.ms", &half);
     config.set("transactional.id", &settings.transactional_id);
     config.set("transaction.timeout.ms", &timeout);
     // A record must fail before its transaction does.
@@ -267,9 +265,7 @@ pub(super) fn tuned(connection: &Connection, name: &str) -> ClientConfig {
         ("queue.buffering.max.kbytes", "131072"),
         ("socket.nagle.disable", "true"),
     ] {
-        if !connection.properties.contains_key(key) {
-            config.set(key, value);
-        }
+        connection.prefer(&mut config, key, value);
     }
     config.set("message.max.bytes", "1048588");
     config.set("acks", "all");

@@ -94,9 +94,11 @@ pub(super) fn run(
     if exit == (ExitReason::Stopped { leave: true }) {
         leave(&consumer);
     }
-    // The process may go on without what this worker had.
-    let had: Vec<i32> = worker.flow.lanes().map(|(number, _)| number).collect();
-    (worker.observer)(News::GivenUp(&had));
+    // Not told to stop: the process may go on without what this worker had.
+    if !stop.load(Ordering::Relaxed) {
+        let had: Vec<i32> = worker.flow.lanes().map(|(number, _)| number).collect();
+        (worker.observer)(News::GivenUp(&had));
+    }
     Ok(exit)
 }
 

@@ -20,28 +20,33 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The workers of this process, by number, and whether each is to leave the group and join again.
 pub(super) struct Rejoins {
-    names: Vec<String>,
-    wanted: Vec<AtomicBool>,
+    workers: Vec<(String, AtomicBool)>,
 }
 
 impl Rejoins {
-    pub(super) fn of(names: Vec<String>) -> Self {
-        let wanted = names.iter().map(|_| AtomicBool::new(false)).collect();
-        Rejoins { names, wanted }
+    pub(super) fn of(names: impl IntoIterator<Item = String>) -> Self {
+        let workers = names.into_iter().map(|name| (name, AtomicBool::new(false)));
+        Rejoins {
+            workers: workers.collect(),
+        }
+    }
+
+    fn wanted(&self, name: &str) -> Option<&AtomicBool> {
+        let worker = self.workers.iter().find(|(known, _)| known == name);
+        worker.map(|(_, wanted)| wanted)
     }
 
     /// Whether this worker is to join again; asked for once.
     pub(super) fn take(&self, name: &str) -> bool {
-        let place = self.names.iter().position(|known| known == name);
-        place.is_some_and(|place| self.wanted[place].swap(false, Ordering::Relaxed))
+        let wanted = self.wanted(name);
+        wanted.is_some_and(|wanted| wanted.swap(false, Ordering::Relaxed))
     }
 
+    /// Asks a worker to join again; false if it is not of this process.
     fn ask(&self, name: &str) -> bool {
-        let place = self.names.iter().position(|known| known == name);
-        if let Some(place) = place {
-            self.wanted[place].store(true, Ordering::Relaxed);
-        }
-        place.is_some()
+        let wanted = self.wanted(name);
+        wanted.inspect(|wanted| wanted.store(true, Ordering::Relaxed));
+        wanted.is_some()
     }
 }
 
@@ -112,7 +117,7 @@ mod tests {
         assert_eq!(without_owner(&members, 4), [1]);
         assert_eq!(without_owner(&members[..1], 4), [0, 1]);
         assert!(without_owner(&[], 4).is_empty());
-        let rejoins = Rejoins::of(vec!["a-0".to_owned(), "a-1".to_owned()]);
+        let rejoins = Rejoins::of(["a-0".to_owned(), "a-1".to_owned()]);
         assert!(rejoins.ask("a-1") && !rejoins.ask("b-0"));
         assert!(!rejoins.take("a-0"));
         assert!(rejoins.take("a-1") && !rejoins.take("a-1"));

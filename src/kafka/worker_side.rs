@@ -1,6 +1,5 @@
 //! What a worker must not wait for: journals read, ends asked for, journals trimmed, the group watched. A
-//! thread each,
-//! shared by the workers of a process, warm from the start.
+//! thread each, shared by the workers of a process, warm from the start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,12 +106,14 @@ pub(super) fn start(
         None,
     )?;
     let group = skip_group(&settings.group);
-    let permitted = open(
+    // Two threads ask by this one.
+    let permitted = Arc::new(open(
         settings,
         &settings.names.events,
         Isolation::Committed,
         Some(&group),
-    )?;
+    )?);
+    let looking = Arc::clone(&permitted);
     let clock = Arc::clone(clock);
     let topic = settings.names.state.clone();
     let trimmer = settings
@@ -122,15 +123,9 @@ pub(super) fn start(
     let closing = Arc::new(AtomicBool::new(false));
     let closed = || Arc::clone(&closing);
     let (restoring, asking, permitting, trimming) = (closed(), closed(), closed(), closed());
-    let rejoins = Arc::new(Rejoins::of(settings.worker_names().collect()));
+    let rejoins = Arc::new(Rejoins::of(settings.worker_names()));
     let (watched, watching) = (Arc::clone(&rejoins), closed());
     let (members, partitions) = (settings.group.clone(), settings.flow.partitions);
-    let looking = open(
-        settings,
-        &settings.names.events,
-        Isolation::Uncommitted,
-        None,
-    )?;
     let handles = vec![
         spawn("restore", move || {
             archive.serve(questions(&to_restore, &restoring));
