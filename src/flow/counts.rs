@@ -143,9 +143,41 @@ impl Counts {
         );
     }
 
+    /// Adds what another partition did.
+    pub(super) fn add(&mut self, other: &Counts) {
+        let Counts {
+            events,
+            rejected,
+            skipped,
+            repeated,
+            published,
+            orders,
+            oldest,
+            newest,
+            lanes,
+        } = other;
+        let sums = self.events.as_flattened_mut().iter_mut();
+        add_each(sums, events.as_flattened());
+        add_each(self.rejected.iter_mut(), rejected);
+        add_each(self.published.iter_mut(), published);
+        self.skipped += skipped;
+        self.repeated += repeated;
+        self.orders += orders;
+        for timestamp in [oldest, newest].into_iter().flatten() {
+            self.note_time(*timestamp);
+        }
+        self.lanes.extend(lanes);
+    }
+
     /// Records of the input that were taken.
     #[must_use]
     pub fn records(&self) -> u64 {
         self.events.iter().flatten().sum::<u64>() + self.skipped + self.repeated
+    }
+}
+
+fn add_each<'s>(sums: impl Iterator<Item = &'s mut u64>, more: &[u64]) {
+    for (sum, more) in sums.zip(more) {
+        *sum += more;
     }
 }

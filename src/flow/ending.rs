@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::lane::Lane;
 use super::partitions::restoring;
+use super::pending::Pending;
 use super::publish::Press;
-use super::transaction::{Ending, Phase};
+use super::transaction::{Ending, Phase, Which};
 use super::{
     Command, ExitReason, Failure, Flow, InputPosition, Now, Outgoing, StopReason, Warning,
 };
@@ -18,36 +19,43 @@ const FENCES_AT_MOST: u32 = 5;
 const ABANDONED_AT_MOST: u32 = 8;
 
 impl Flow {
-    /// Adds the journal of every partition touched and sends what there is.
-    pub(super) fn end_transaction(&mut self, now: Now, out: &mut Vec<Command>) {
-        assert!(
-            matches!(self.phase, Phase::Open { .. }),
-            "only an open transaction is ended"
-        );
+    /// Adds the journal of every partition that it takes and sends what there is.
+    pub(super) fn end_transaction(&mut self, now: Now, which: Which, out: &mut Vec<Command>) {
+        let Phase::Open { begun } = self.phase else {
+            unreachable!("only an open transaction is ended")
+        };
+        let all = begun || which == Which::All;
+        let interval = self.commit_interval(now);
+        let is_due = |pending: &Pending| pending.due(interval) <= now.millis;
         let mut ending = Ending {
             since: now.millis,
-            lanes: Vec::new(),
+            ..Ending::default()
         };
+        let mut filled = Vec::new();
         let mut broken = None;
-        for lane in self.lanes.values_mut() {
-            let Lane::Live(live) = lane else { continue };
-            if !live.touched {
-                continue;
+        for mut pending in self.pendings.take(|pending| all || is_due(pending)) {
+            if let Some(Lane::Live(live)) = self.lanes.get_mut(&pending.partition)
+                && live.touched
+            {
+                let mut press = Press {
+                    settings: &self.settings,
+                    encoder: &self.encoder,
+                    pending: &mut pending,
+                };
+                let written = catch_unwind(AssertUnwindSafe(|| {
+                    live.publish_balances(&mut press);
+                    live.write_journal(1, &mut press.pending.outgoing)
+                }));
+                match written {
+                    Ok((mark, bytes)) => ending.lanes.push((live.number, mark, bytes)),
+                    Err(_) => broken = Some((live.number, live.state.next_offset())),
+                }
             }
-            let mut press = Press {
-                settings: &self.settings,
-                encoder: &self.encoder,
-                outgoing: &mut self.outgoing,
-                counts: &mut self.counts,
-                urgent: &mut self.urgent,
-            };
-            let written = catch_unwind(AssertUnwindSafe(|| {
-                live.publish_balances(&mut press);
-                live.write_journal(1, press.outgoing)
-            }));
-            match written {
-                Ok((mark, bytes)) => ending.lanes.push((live.number, mark, bytes)),
-                Err(_) => broken = Some((live.number, live.state.next_offset())),
+            ending.counts.add(&pending.counts);
+            if pending.outgoing.is_empty() {
+                self.pendings.recycle(pending.outgoing);
+            } else {
+                filled.push(pending.outgoing);
             }
         }
         if let Some((partition, offset)) = broken {
@@ -56,26 +64,37 @@ impl Flow {
             let reason = StopReason::Broken { offset, what };
             return self.stop_lane(now, partition, reason, out);
         }
-        if self.outgoing.is_empty() && self.sending == 0 {
-            self.phase = Phase::Committing(ending);
-            out.push(Command::Commit);
-        } else {
-            self.phase = Phase::Sending(ending);
-            self.send(out);
+        if ending.lanes.is_empty() {
+            assert!(!begun, "what was sent is of partitions that are still ours");
+            self.phase = self.between();
+            return out.push(Command::Report(Box::new(ending.counts)));
         }
+        if begun {
+            self.phase = Phase::Sending(ending);
+            return self.send_each(filled, out);
+        }
+        // Nothing is sent yet, so the positions go first. Right after a commit the broker takes nothing new
+        // while it writes that one's markers: librdkafka asks again about offsets after `retry.backoff.ms`,
+        // about partitions only after 20 ms.
+        self.last = filled;
+        let positions = self.positions(&ending);
+        self.phase = Phase::PlacingOffsets(ending);
+        out.extend([Command::Begin, Command::SendOffsets(positions)]);
     }
 
-    pub(super) fn sent(&mut self, mut outgoing: Outgoing, out: &mut Vec<Command>) {
-        if self.outgoing.is_empty() {
-            outgoing.clear();
-            self.outgoing = outgoing;
-        }
+    pub(super) fn sent(&mut self, outgoing: Outgoing, out: &mut Vec<Command>) {
+        self.pendings.recycle(outgoing);
         self.sending = self.sending.saturating_sub(1);
         if self.sending == 0
-            && let Phase::Sending(ending) = &self.phase
+            && let Phase::Sending(ending) = &mut self.phase
         {
-            let positions = self.positions(ending);
-            self.phase = Phase::PlacingOffsets(ending.clone());
+            let ending = std::mem::take(ending);
+            if ending.placed {
+                self.phase = Phase::Committing(ending);
+                return out.push(Command::Commit);
+            }
+            let positions = self.positions(&ending);
+            self.phase = Phase::PlacingOffsets(ending);
             out.push(Command::SendOffsets(positions));
         }
     }
@@ -93,17 +112,26 @@ impl Flow {
     }
 
     pub(super) fn offsets_sent(&mut self, out: &mut Vec<Command>) {
-        if let Phase::PlacingOffsets(ending) = &self.phase {
-            self.phase = Phase::Committing(ending.clone());
-            out.push(Command::Commit);
-        }
-    }
-
-    pub(super) fn committed(&mut self, journal: &[(i32, i64)], out: &mut Vec<Command>) {
-        let Phase::Committing(ending) = &self.phase else {
+        let Phase::PlacingOffsets(ending) = &mut self.phase else {
             return;
         };
-        let mut counts = std::mem::take(&mut self.counts);
+        let mut ending = std::mem::take(ending);
+        ending.placed = true;
+        if self.last.is_empty() {
+            self.phase = Phase::Committing(ending);
+            return out.push(Command::Commit);
+        }
+        self.phase = Phase::Sending(ending);
+        let last = std::mem::take(&mut self.last);
+        self.send_each(last, out);
+    }
+
+    pub(super) fn committed(&mut self, now: Now, journal: &[(i32, i64)], out: &mut Vec<Command>) {
+        let Phase::Committing(ending) = &mut self.phase else {
+            return;
+        };
+        let ending = std::mem::take(ending);
+        let mut counts = ending.counts;
         for (partition, _, bytes) in &ending.lanes {
             let Some(Lane::Live(live)) = self.lanes.get_mut(partition) else {
                 continue;
@@ -126,11 +154,13 @@ impl Flow {
                 });
             }
         }
-        self.phase = Phase::Idle;
-        self.urgent = false;
         self.builds.reset();
         self.aborts.reset();
         out.push(Command::Report(Box::new(counts)));
+        self.phase = self.between();
+        if self.phase != Phase::Idle && self.is_parting() {
+            self.end_transaction(now, Which::All, out);
+        }
     }
 
     pub(super) fn producer_ready(&mut self, out: &mut Vec<Command>) {
@@ -176,7 +206,10 @@ impl Flow {
                 out.push(Command::Commit);
             }
             (
-                Phase::Open { .. } | Phase::PlacingOffsets(_) | Phase::Committing(_),
+                Phase::Open { .. }
+                | Phase::Sending(_)
+                | Phase::PlacingOffsets(_)
+                | Phase::Committing(_),
                 Failure::Abortable(why),
             )
             | (Phase::PlacingOffsets(_), Failure::Retriable(why)) => self.abort(now, why, out),
@@ -199,11 +232,11 @@ impl Flow {
     pub(super) fn abort(&mut self, now: Now, why: String, out: &mut Vec<Command>) {
         out.push(Command::Warn(Warning::Aborting(why)));
         self.drop_touched(now, out);
-        if self.phase == Phase::Idle {
-            return;
-        }
-        self.phase = Phase::NoProducer {
-            retry_at: Some(now.millis),
+        self.phase = match self.phase {
+            Phase::Idle | Phase::Open { begun: false } => Phase::Idle,
+            _ => Phase::NoProducer {
+                retry_at: Some(now.millis),
+            },
         };
     }
 
@@ -241,10 +274,10 @@ impl Flow {
         if !touched.is_empty() {
             out.push(Command::Unread(touched));
         }
-        self.outgoing.clear();
+        self.pendings.clear();
+        self.last.clear();
         self.facts.records.clear();
         self.facts.rejected.clear();
-        self.urgent = false;
         // The rest of a batch of a partition that stays as it is must not seem to have been taken.
         if let Some(partition) = self.offer.take()
             && let Some(offset) = self.position(partition)

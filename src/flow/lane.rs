@@ -45,7 +45,7 @@ pub(super) struct Live {
     pub number: i32,
     pub state: Partition,
     pub writer: Writer,
-    /// Whether the open transaction has something of it.
+    /// Whether something happened on it that is not committed.
     pub touched: bool,
     /// Whether records were offered that could not be taken, so that it must be read again.
     pub missed: bool,
@@ -83,6 +83,8 @@ pub(super) struct Bench<'a> {
     pub cards: &'a RateCards,
     pub facts: &'a mut Facts,
     pub press: Press<'a>,
+    /// Records that other partitions have for the next commit.
+    pub others: u64,
     /// The record that an operator wants skipped.
     pub skip: Option<i64>,
     /// The record that is known to trip an assertion, and which.
@@ -92,8 +94,8 @@ pub(super) struct Bench<'a> {
 impl Bench<'_> {
     fn is_full(&self) -> bool {
         let settings = self.settings;
-        self.press.outgoing.byte_len() >= settings.bytes_per_transaction
-            || self.press.counts.records()
+        self.press.pending.outgoing.byte_len() >= settings.bytes_per_transaction
+            || self.others + self.press.pending.counts.records()
                 >= u64::try_from(settings.records_per_transaction).unwrap_or(u64::MAX)
     }
 }
@@ -130,7 +132,7 @@ impl Live {
             black_box(self.state.foresee(read.iter().flatten().flatten()));
             for (raw, event) in batch.iter().zip(read) {
                 if raw.offset < self.state.next_offset() {
-                    bench.press.counts.note(Fate::Repeated);
+                    bench.press.pending.counts.note(Fate::Repeated);
                     continue;
                 }
                 if self.meets_poison(raw.offset, bench) {
@@ -142,8 +144,8 @@ impl Live {
                     return Taken::Part;
                 }
                 let fate = self.apply(*raw, event, bench);
-                bench.press.counts.note(fate);
-                bench.press.counts.note_time(raw.timestamp);
+                bench.press.pending.counts.note(fate);
+                bench.press.pending.counts.note_time(raw.timestamp);
                 if bench.is_full() {
                     return Taken::Part;
                 }

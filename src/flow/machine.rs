@@ -9,10 +9,9 @@ use crate::rates::RateCards;
 
 use super::lane::{Lane, Live};
 use super::partitions::restoring;
-use super::transaction::{Backoff, Phase};
-use super::{
-    Command, Counts, ExitReason, FlowSettings, Happened, Now, Outgoing, Permit, StopReason,
-};
+use super::pending::Pendings;
+use super::transaction::{Backoff, Phase, Which};
+use super::{Command, ExitReason, FlowSettings, Happened, Now, Outgoing, Permit, StopReason};
 
 /// A worker's decisions: what it owns, how far its transaction has come, what it waits for.
 #[derive(Debug)]
@@ -23,15 +22,13 @@ pub struct Flow {
     pub(super) cards: Arc<RateCards>,
     pub(super) lanes: BTreeMap<i32, Lane>,
     pub(super) phase: Phase,
-    /// What the open transaction has not sent yet.
-    pub(super) outgoing: Outgoing,
+    /// What partitions have for their next commit.
+    pub(super) pendings: Pendings,
+    /// What is sent once the input positions are in the transaction.
+    pub(super) last: Vec<Outgoing>,
     /// Sends whose answer is awaited.
     pub(super) sending: usize,
     pub(super) facts: Facts,
-    /// What the open transaction did.
-    pub(super) counts: Counts,
-    /// Whether it holds an order or an exhaustion notice.
-    pub(super) urgent: bool,
     /// The partition whose batch was taken in part.
     pub(super) offer: Option<i32>,
     /// Revocations to be answered once nothing is open.
@@ -82,11 +79,10 @@ impl Flow {
             cards,
             lanes: BTreeMap::new(),
             phase: Phase::NoProducer { retry_at: Some(0) },
-            outgoing: Outgoing::default(),
+            pendings: Pendings::default(),
+            last: Vec::new(),
             sending: 0,
             facts: Facts::default(),
-            counts: Counts::default(),
-            urgent: false,
             offer: None,
             giving_up: Vec::new(),
             held_until: None,
@@ -129,14 +125,14 @@ impl Flow {
                 records,
             } => self.polled(now, partition, from, records, out),
             Happened::InputTrimmed => self.ask_all_ends(now, out),
-            Happened::End(end) => self.reached(now, end, out),
+            Happened::End(end) => self.reached(end),
             Happened::Permitted(partition, permit) => self.permitted(now, partition, permit),
             Happened::Sent(outgoing) => self.sent(outgoing, out),
             Happened::SendFailed(outgoing, partition, why) => {
                 self.send_failed(now, outgoing, partition, why, out);
             }
             Happened::OffsetsSent => self.offsets_sent(out),
-            Happened::Committed(journal) => self.committed(&journal, out),
+            Happened::Committed(journal) => self.committed(now, &journal, out),
             Happened::Failed(failure) => self.failed(now, failure, out),
             Happened::InstanceFenced => self.exit(ExitReason::InstanceFenced, out),
             Happened::InputDead(why) => self.exit(ExitReason::InputDead(why), out),
@@ -150,20 +146,19 @@ impl Flow {
     #[must_use]
     pub fn idle_for(&self, now: Now) -> u64 {
         const AT_MOST: u64 = 50;
-        match self.phase {
-            Phase::Open { since } => {
-                let due = since + self.commit_interval(now);
+        match self.pendings.due(self.commit_interval(now)) {
+            Some(due) if matches!(self.phase, Phase::Open { .. }) => {
                 due.saturating_sub(now.millis).min(AT_MOST)
             }
             _ => AT_MOST,
         }
     }
 
-    /// How long a transaction may take records. What is late by more than a second does not become
+    /// How long what was taken may wait for its commit. What is late by more than a second does not become
     /// noticeably later, and fewer commits make it good sooner.
-    fn commit_interval(&self, now: Now) -> u64 {
+    pub(super) fn commit_interval(&self, now: Now) -> u64 {
         let interval = self.settings.commit_interval;
-        let newest = self.counts.newest.unwrap_or(now.clock);
+        let newest = self.pendings.newest().unwrap_or(now.clock);
         if newest.plus_millis(BEHIND_FROM) < now.clock {
             // The broker would abort what takes too long.
             let most = self.settings.transaction_timeout / 4;
@@ -173,37 +168,55 @@ impl Flow {
         }
     }
 
-    /// What is done when nothing is open: answers, stops, timers, the rest of a batch.
+    /// What is done between commits: answers, stops, timers, the rest of a batch.
     fn settle(&mut self, now: Now, out: &mut Vec<Command>) {
-        if self.exited || !matches!(self.phase, Phase::Idle | Phase::NoProducer { .. }) {
+        if !self.exited && matches!(self.phase, Phase::Idle | Phase::NoProducer { .. }) {
+            for partitions in std::mem::take(&mut self.giving_up) {
+                for partition in &partitions {
+                    self.forget(*partition);
+                }
+                out.push(Command::GiveUp(partitions));
+            }
+            if let Some(Stopping { leave, .. }) = self.stopping {
+                return self.exit(ExitReason::Stopped { leave }, out);
+            }
+        }
+        if self.exited || !(self.is_between() || matches!(self.phase, Phase::NoProducer { .. })) {
             return;
         }
-        for partitions in std::mem::take(&mut self.giving_up) {
-            for partition in &partitions {
-                self.forget(*partition);
-            }
-            out.push(Command::GiveUp(partitions));
-        }
-        if let Some(Stopping { leave, .. }) = self.stopping {
-            return self.exit(ExitReason::Stopped { leave }, out);
-        }
         self.stop_halted(now, out);
-        if self.phase == Phase::Idle {
-            self.journal_gaps(now, out);
-        }
-        if self.phase == Phase::Idle {
+        if self.is_between() {
+            self.journal_gaps(now);
             self.advance_lanes(now, out);
         }
-        // At once, whether or not timers have opened a transaction: the batch is at hand only now.
-        if matches!(self.phase, Phase::Idle | Phase::Open { .. })
+        // At once, whether or not timers have ended a transaction: the batch is at hand only now.
+        if self.is_between()
             && let Some(partition) = self.offer.take()
         {
             out.push(Command::Offer(partition));
         }
     }
 
+    /// Whether records can be taken and timers fired.
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self.phase, Phase::Idle | Phase::Open { .. })
+    }
+
+    /// The phase after a commit.
+    pub(super) fn between(&self) -> Phase {
+        if self.pendings.is_empty() {
+            Phase::Idle
+        } else {
+            Phase::Open { begun: false }
+        }
+    }
+
     pub(super) fn forget(&mut self, partition: i32) {
         self.lanes.remove(&partition);
+        self.pendings.forget(partition);
+        if self.phase == (Phase::Open { begun: false }) {
+            self.phase = self.between();
+        }
         self.permits.remove(&partition);
         self.poisons.remove(&partition);
         self.refusals.remove(&partition);
@@ -212,6 +225,7 @@ impl Flow {
     fn stop_halted(&mut self, now: Now, out: &mut Vec<Command>) {
         let halted: Vec<(i32, StopReason)> = self
             .live()
+            .filter(|live| !self.pendings.has(live.number))
             .filter_map(|live| Some((live.number, live.halt.clone()?)))
             .collect();
         for (partition, reason) in halted {
@@ -240,8 +254,13 @@ impl Flow {
         let deadline = now.millis + STOP_WITHIN;
         self.stopping = Some(Stopping { leave, deadline });
         if matches!(self.phase, Phase::Open { .. }) {
-            self.end_transaction(now, out);
+            self.end_transaction(now, Which::All, out);
         }
+    }
+
+    /// Whether nothing new is to be begun before all is committed.
+    pub(super) fn is_parting(&self) -> bool {
+        self.stopping.is_some() || !self.giving_up.is_empty()
     }
 
     pub(super) fn exit(&mut self, reason: ExitReason, out: &mut Vec<Command>) {
@@ -266,10 +285,11 @@ impl Flow {
         if self.held_until.is_some_and(|until| until <= now.millis) {
             self.release(out);
         }
-        if let Phase::Open { since } = self.phase
-            && (self.urgent || now.millis - since >= self.commit_interval(now))
+        if matches!(self.phase, Phase::Open { .. })
+            && let Some(due) = self.pendings.due(self.commit_interval(now))
+            && due <= now.millis
         {
-            self.end_transaction(now, out);
+            self.end_transaction(now, Which::Due, out);
         }
         self.ask(now, out);
     }

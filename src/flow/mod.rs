@@ -13,6 +13,7 @@ mod lane;
 mod machine;
 mod outgoing;
 mod partitions;
+mod pending;
 mod publish;
 mod reading;
 mod standing;
@@ -55,6 +56,9 @@ pub struct FlowSettings {
     pub records_per_transaction: usize,
     /// Bytes going out in one transaction, the journal apart.
     pub bytes_per_transaction: usize,
+    /// Bytes going out that are held back until a commit: while there are fewer, an order is committed
+    /// with its own partition alone.
+    pub held_bytes: usize,
     /// The largest record that goes out: key, value and headers.
     pub record_bytes: usize,
     /// Whether the balance of each tenant that a transaction changed goes out with it.
@@ -77,6 +81,7 @@ impl FlowSettings {
             timers_per_transaction: 1_000,
             records_per_transaction: 50_000,
             bytes_per_transaction: 32 * 1024 * 1024,
+            held_bytes: 256 * 1024,
             record_bytes: 1_000_000,
             balances: false,
             trip_on_event: None,

@@ -139,7 +139,7 @@ impl Outgoing {
 
     /// Empties it and keeps its room, unless that has become unusually large.
     pub(super) fn clear(&mut self) {
-        const KEPT: usize = 8 * 1024 * 1024;
+        const KEPT: usize = 2 * 1024 * 1024;
         self.bytes.clear();
         self.bytes.shrink_to(KEPT);
         self.headers.clear();

@@ -6,7 +6,7 @@ use crate::rates::RateCards;
 
 use super::lane::{Lane, Live};
 use super::takeover::{Verdict, judge};
-use super::transaction::Phase;
+use super::transaction::{Phase, Which};
 use super::{Command, Flow, Found, Now, Permit, StopReason, Warning};
 
 /// How soon an undecided take-over is looked at again, in milliseconds.
@@ -19,6 +19,8 @@ const ASK_AGAIN: u64 = 500;
 impl Flow {
     pub(super) fn assigned(&mut self, now: Now, partitions: &[i32], out: &mut Vec<Command>) {
         out.push(Command::Accept);
+        // None of them is ours, unless the loss of it was never told.
+        self.drop_lanes(now, partitions, out);
         for partition in partitions {
             self.lanes.insert(*partition, restoring(now, 0));
         }
@@ -28,28 +30,38 @@ impl Flow {
     pub(super) fn revoked(&mut self, now: Now, partitions: Vec<i32>, out: &mut Vec<Command>) {
         self.giving_up.push(partitions);
         if matches!(self.phase, Phase::Open { .. }) {
-            self.end_transaction(now, out);
+            self.end_transaction(now, Which::All, out);
         }
         self.group_moved(now, out);
     }
 
     pub(super) fn lost(&mut self, now: Now, partitions: Vec<i32>, out: &mut Vec<Command>) {
-        let touched = self
-            .live()
-            .any(|live| live.touched && partitions.contains(&live.number));
-        // A commit that was asked for cannot be taken back; its answer finds the lanes gone.
-        let open = matches!(
-            self.phase,
-            Phase::Open { .. } | Phase::Sending(_) | Phase::PlacingOffsets(_)
-        );
-        if touched && open {
-            self.abort(now, "its partitions were lost".to_owned(), out);
-        }
-        for partition in &partitions {
-            self.forget(*partition);
-        }
+        self.drop_lanes(now, &partitions, out);
         out.push(Command::GiveUp(partitions));
         self.group_moved(now, out);
+    }
+
+    fn drop_lanes(&mut self, now: Now, partitions: &[i32], out: &mut Vec<Command>) {
+        if partitions.iter().any(|partition| self.is_bound(*partition)) {
+            self.abort(now, "its partitions were lost".to_owned(), out);
+        }
+        for partition in partitions {
+            self.forget(*partition);
+        }
+    }
+
+    /// Whether a transaction that can still be aborted has something of a partition. A commit that was
+    /// asked for cannot be taken back; its answer finds the lanes gone.
+    fn is_bound(&self, partition: i32) -> bool {
+        match &self.phase {
+            Phase::Open { begun: true } => self
+                .live()
+                .any(|live| live.touched && live.number == partition),
+            Phase::Sending(ending) | Phase::PlacingOffsets(ending) => {
+                ending.lanes.iter().any(|(bound, ..)| *bound == partition)
+            }
+            _ => false,
+        }
     }
 
     /// The group has moved on: what was held goes on, and partitions are looked at at once.

@@ -4,7 +4,8 @@ use crate::charging::{Facts, RawRef};
 use crate::codec::{RecordEncoder, key_of, rejection_headers, topic_of};
 use crate::domain::{NoticeKind, Record, Rejected, RejectedRecord, TenantBalance};
 
-use super::{Counts, Destination, FlowSettings, Outgoing};
+use super::pending::Pending;
+use super::{Destination, FlowSettings};
 
 /// The event that led to an output, or a timer.
 #[derive(Clone, Copy)]
@@ -27,10 +28,8 @@ impl Origin<'_> {
 pub(super) struct Press<'a> {
     pub settings: &'a FlowSettings,
     pub encoder: &'a RecordEncoder,
-    pub outgoing: &'a mut Outgoing,
-    pub counts: &'a mut Counts,
-    /// Set by an order or an exhaustion notice: commit at once.
-    pub urgent: &'a mut bool,
+    /// What the partition has for its next commit.
+    pub pending: &'a mut Pending,
 }
 
 /// Room for the headers that we add to a rejected record.
@@ -50,34 +49,39 @@ impl Press<'_> {
     fn record(&mut self, partition: i32, record: &Record, origin: Origin<'_>) {
         match record {
             Record::CallOrder(_) | Record::TenantOrder(_) => {
-                self.counts.orders += 1;
-                *self.urgent = true;
+                self.pending.counts.orders += 1;
+                self.pending.urgent = true;
             }
             Record::BalanceNotice(notice) if notice.kind == NoticeKind::CreditExhausted => {
-                *self.urgent = true;
+                self.pending.urgent = true;
             }
             _ => {}
         }
-        let draft = self.outgoing.begin(Some(key_of(record)));
-        self.outgoing.header("tollkeeper.cause", origin.cause);
+        let draft = self.pending.outgoing.begin(Some(key_of(record)));
+        self.pending
+            .outgoing
+            .header("tollkeeper.cause", origin.cause);
         if let Some(traceparent) = origin.traceparent {
-            self.outgoing.header("traceparent", traceparent);
+            self.pending.outgoing.header("traceparent", traceparent);
         }
         let destination = Destination::from(topic_of(record));
-        self.counts.published[destination as usize] += 1;
+        self.pending.counts.published[destination as usize] += 1;
         let encoder = self.encoder;
-        self.outgoing.end(draft, destination, partition, |out| {
-            encoder.encode(record, out);
-        });
+        self.pending
+            .outgoing
+            .end(draft, destination, partition, |out| {
+                encoder.encode(record, out);
+            });
     }
 
     /// The latest of a tenant: it sums a transaction up, so no single event is its cause.
     pub(super) fn balance(&mut self, partition: i32, balance: TenantBalance) {
         let record = Record::TenantBalance(Box::new(balance));
-        let draft = self.outgoing.begin(Some(key_of(&record)));
-        self.counts.published[Destination::Balances as usize] += 1;
+        let draft = self.pending.outgoing.begin(Some(key_of(&record)));
+        self.pending.counts.published[Destination::Balances as usize] += 1;
         let encoder = self.encoder;
-        self.outgoing
+        self.pending
+            .outgoing
             .end(draft, Destination::Balances, partition, |out| {
                 encoder.encode(&record, out);
             });
@@ -110,22 +114,24 @@ impl Press<'_> {
     pub(super) fn reject(&mut self, partition: i32, rejected: &Rejected, raw: RawRef<'_>) {
         let fitted = Fitted::of(raw, self.settings.record_bytes - OWN_HEADERS_BYTES);
         let topic = &self.settings.input_topic;
-        let draft = self.outgoing.begin(fitted.key);
+        let draft = self.pending.outgoing.begin(fitted.key);
         for (name, value) in fitted.headers {
-            self.outgoing.copied_header(name, *value);
+            self.pending.outgoing.copied_header(name, *value);
         }
         for (name, value) in rejection_headers(rejected, topic, partition, raw.offset) {
-            self.outgoing.header(name, value.as_bytes());
+            self.pending.outgoing.header(name, value.as_bytes());
         }
         if fitted.cut {
             let length = raw.payload.map_or(0, <[u8]>::len);
             let value = length.to_string();
-            self.outgoing
+            self.pending
+                .outgoing
                 .header("tollkeeper.errors.truncated", value.as_bytes());
         }
-        self.counts.published[Destination::Rejected as usize] += 1;
+        self.pending.counts.published[Destination::Rejected as usize] += 1;
         let destination = Destination::Rejected;
-        self.outgoing
+        self.pending
+            .outgoing
             .end_with(draft, destination, partition, fitted.payload, 0);
     }
 }

@@ -1,5 +1,7 @@
 //! How far the worker's transaction has come.
 
+use super::Counts;
+
 /// The producer and its transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -10,12 +12,13 @@ pub(super) enum Phase {
     },
     /// Nothing open.
     Idle,
-    /// Open since this moment, taking records.
+    /// Partitions have something for a commit.
     Open {
-        /// When the first record was taken.
-        since: u64,
+        /// Whether some of it is sent: then all of it is in one transaction.
+        begun: bool,
     },
-    /// The last records and the journal are being sent.
+    /// The last records and the journal are being sent: before the offsets if others were sent already,
+    /// after them if these are all.
     Sending(Ending),
     /// The input positions are being put in.
     PlacingOffsets(Ending),
@@ -24,12 +27,26 @@ pub(super) enum Phase {
 }
 
 /// A transaction that is to be committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ending {
     /// When that was decided.
     pub since: u64,
     /// The partitions in it, in order: name of the journal record, bytes it added.
     pub lanes: Vec<(i32, String, usize)>,
+    /// What it does.
+    pub counts: Counts,
+    /// Whether the input positions are in it.
+    pub placed: bool,
+}
+
+/// What a commit is to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// All that there is.
+    All,
+    /// What has waited for the interval, an order or an exhaustion notice, each with its partition, if
+    /// nothing is sent yet: the fewer partitions, the sooner they can be read.
+    Due,
 }
 
 /// Waits that grow from failure to failure, in milliseconds.

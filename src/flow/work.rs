@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::charging::RawRef;
 
 use super::lane::{Bench, Lane, Live, Taken};
+use super::pending::Pending;
 use super::publish::Press;
-use super::transaction::Phase;
-use super::{Command, Counts, EndOfPartition, Flow, Now, Permit, StopReason};
+use super::transaction::{Phase, Which};
+use super::{Command, EndOfPartition, Flow, Now, Outgoing, Permit, StopReason};
 
 /// By how many milliseconds the moment up to which a partition is known to be read lies before the
 /// question about its end. A record gets its timestamp a little before readers are shown it, when all
@@ -24,7 +25,7 @@ impl Flow {
         records: &[RawRef<'_>],
         out: &mut Vec<Command>,
     ) {
-        let able = self.is_able() && matches!(self.phase, Phase::Idle | Phase::Open { .. });
+        let able = self.is_able() && self.is_between();
         let Some(Lane::Live(live)) = self.lanes.get_mut(&partition) else {
             return;
         };
@@ -42,46 +43,63 @@ impl Flow {
             let offset = next;
             return out.push(Command::Read { partition, offset });
         }
-        self.open(now, out);
+        self.open(now, partition);
         let clock = now.clock;
         match self.guarded(partition, |live, bench| live.take(records, clock, bench)) {
             Ok(Taken::All) => self.send(out),
             Ok(Taken::Part) => {
                 self.offer = Some(partition);
-                self.end_transaction(now, out);
+                self.end_transaction(now, Which::All, out);
             }
             Err(what) => self.quarantine(now, partition, what, out),
         }
     }
 
-    /// Opens a transaction if none is.
-    fn open(&mut self, now: Now, out: &mut Vec<Command>) {
+    /// A partition has something for a commit.
+    fn open(&mut self, now: Now, partition: i32) {
         if self.phase == Phase::Idle {
-            self.phase = Phase::Open { since: now.millis };
-            self.counts = Counts::default();
-            self.urgent = false;
-            out.push(Command::Begin);
+            self.phase = Phase::Open { begun: false };
         }
+        self.pendings.open(partition, now.millis);
     }
 
     /// A gap that was accepted is journaled at once: there may be no record after it for long.
-    pub(super) fn journal_gaps(&mut self, now: Now, out: &mut Vec<Command>) {
-        let has_gap = |live: &Live| live.writer.has_gap() && live.halt.is_none();
-        if !self.is_able() || !self.live().any(has_gap) {
+    pub(super) fn journal_gaps(&mut self, now: Now) {
+        if !self.is_able() {
             return;
         }
-        self.open(now, out);
-        for live in self.live_mut().filter(|live| has_gap(live)) {
-            live.touched = true;
+        let mut gaps = Vec::new();
+        for live in self.live_mut() {
+            if live.writer.has_gap() && live.halt.is_none() {
+                live.touched = true;
+                gaps.push(live.number);
+            }
+        }
+        for partition in gaps {
+            self.open(now, partition);
         }
     }
 
-    /// Hands over what has come together.
-    pub(super) fn send(&mut self, out: &mut Vec<Command>) {
-        if !self.outgoing.is_empty() {
-            self.sending += 1;
-            out.push(Command::Send(std::mem::take(&mut self.outgoing)));
+    /// Hands over what has come together, unless it is so little that it is better held back: until
+    /// something is sent, an order can be committed with its own partition alone.
+    fn send(&mut self, out: &mut Vec<Command>) {
+        let Phase::Open { begun } = &mut self.phase else {
+            return;
+        };
+        if !*begun {
+            if self.pendings.held() < self.settings.held_bytes.max(1) {
+                return;
+            }
+            *begun = true;
+            out.push(Command::Begin);
         }
+        let filled = self.pendings.take_outgoing();
+        self.send_each(filled, out);
+    }
+
+    pub(super) fn send_each(&mut self, outgoing: Vec<Outgoing>, out: &mut Vec<Command>) {
+        self.sending += outgoing.len();
+        out.extend(outgoing.into_iter().map(Command::Send));
     }
 
     /// Works on a partition at work; an assertion that fails there ends here, with its words.
@@ -97,6 +115,10 @@ impl Flow {
             Some(Permit::SkipRecord(offset)) => Some(*offset),
             _ => None,
         };
+        let mut nothing = Pending::default();
+        let all = self.pendings.records();
+        let pending = self.pendings.get_mut(partition).unwrap_or(&mut nothing);
+        let others = all - pending.counts.records();
         let mut bench = Bench {
             settings: &self.settings,
             decoder: &self.decoder,
@@ -105,10 +127,9 @@ impl Flow {
             press: Press {
                 settings: &self.settings,
                 encoder: &self.encoder,
-                outgoing: &mut self.outgoing,
-                counts: &mut self.counts,
-                urgent: &mut self.urgent,
+                pending,
             },
+            others,
             skip,
             poison: self
                 .poisons
@@ -156,7 +177,7 @@ impl Flow {
     }
 
     /// Where a partition ends: its timers may fire if nothing lies beyond what was applied.
-    pub(super) fn reached(&mut self, now: Now, end: EndOfPartition, out: &mut Vec<Command>) {
+    pub(super) fn reached(&mut self, end: EndOfPartition) {
         let Some(Lane::Live(live)) = self.lanes.get_mut(&end.partition) else {
             return;
         };
@@ -173,9 +194,6 @@ impl Flow {
         let known_to = end.asked_at.plus_millis(-SHOWN_WITHIN);
         if all_read && live.state.time() < known_to && live.halt.is_none() {
             live.advancing = Some(known_to);
-            if matches!(self.phase, Phase::Open { .. }) {
-                self.advance_lanes(now, out);
-            }
         }
     }
 
@@ -194,7 +212,7 @@ impl Flow {
                 live.number == partition && live.state.next_due().is_some_and(|due| due <= to)
             });
             if fires {
-                self.open(now, out);
+                self.open(now, partition);
             }
             let advanced = self.guarded(partition, |live, bench| {
                 live.applying = None;
@@ -207,7 +225,7 @@ impl Flow {
             });
             match advanced {
                 Ok(true) => self.send(out),
-                Ok(false) => return self.end_transaction(now, out),
+                Ok(false) => return self.end_transaction(now, Which::All, out),
                 Err(what) => return self.quarantine(now, partition, what, out),
             }
         }

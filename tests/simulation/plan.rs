@@ -141,6 +141,7 @@ impl Plan {
         flow.timers_per_transaction = *dice.pick(&[1, 3, 1_000]);
         flow.records_per_transaction = *dice.pick(&[1, 7, 50_000]);
         flow.bytes_per_transaction = *dice.pick(&[600, 100_000]);
+        flow.held_bytes = *dice.pick(&[0, 300, 2_000, 100_000]);
         flow.record_bytes = 8 * 1024;
         flow.balances = dice.chance(300_000);
         let trips = if dice.chance(150_000) { 2 } else { 0 };

@@ -16,7 +16,6 @@ fn tripping() -> Stage {
 
 /// Restores the partition after an abort.
 fn restored(stage: &mut Stage) {
-    stage.rebuild();
     stage.pass(50).tell(Happened::Time);
     stage.find(P);
 }
@@ -24,16 +23,27 @@ fn restored(stage: &mut Stage) {
 #[test]
 fn a_record_that_trips_an_assertion_quarantines_its_partition_behind_all_before_it() {
     let mut stage = tripping();
-    let records = [configured(0), poison(1), junk(2)];
+    let records = [junk(0), poison(1), junk(2)];
     expect![[r#"
         Begin
+        send Rejected(UNDECODABLE)
+    "#]]
+    .assert_eq(&stage.poll(0, &records[..1]));
+    stage.sent();
+    expect![[r#"
         warn: aborting a transaction: partition `0` tripped an assertion: tripped by a test
         Unread([0])
     "#]]
-    .assert_eq(&stage.poll(0, &records));
+    .assert_eq(&stage.poll(1, &records[1..]));
+    stage.rebuild();
     restored(&mut stage);
     // What came before it is taken; it is not met again.
-    assert_eq!(stage.poll(0, &records), "Begin\n");
+    expect![[r#"
+        Begin
+        send Rejected(UNDECODABLE)
+    "#]]
+    .assert_eq(&stage.poll(0, &records));
+    stage.sent();
     expect![[r#"
         AskEnd(0)
         send State
@@ -54,6 +64,17 @@ fn reordered(lines: &str) -> String {
     let mut lines: Vec<&str> = lines.lines().collect();
     lines.sort_unstable();
     lines.join("\n") + "\n"
+}
+
+#[test]
+fn an_assertion_before_anything_is_sent_costs_no_producer() {
+    let mut stage = tripping();
+    expect![[r#"
+        warn: aborting a transaction: partition `0` tripped an assertion: tripped by a test
+        Unread([0])
+    "#]]
+    .assert_eq(&stage.poll(0, &[configured(0), poison(1)]));
+    assert_eq!(stage.pass(50).tell(Happened::Time), "restore 0\n");
 }
 
 #[test]
@@ -130,13 +151,12 @@ fn a_gap_before_a_record_that_trips_an_assertion_is_journaled_before_it_is_skipp
     };
     accepted(&mut stage);
     stage.poll(5, &[poison(5)]);
-    stage.rebuild();
     stage.pass(50).tell(Happened::Time);
     accepted(&mut stage);
     stage.poll(5, &[poison(5)]);
     stage.pass(50).tell(Happened::Time);
     expect![[r#"
-        send offsets 0@5 record 1
+        send State
         Commit
         report 0 records
         Unread([0])

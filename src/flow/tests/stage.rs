@@ -115,6 +115,8 @@ impl Stage {
     pub fn new(change: impl FnOnce(&mut FlowSettings)) -> Self {
         assert_eq!(partition_of(Partitioner::Murmur2, b"contoso", 1), P);
         let mut settings = FlowSettings::new("events", 1);
+        // Most scenes show what is sent as soon as it is there.
+        settings.held_bytes = 0;
         change(&mut settings);
         let journal = JournalSettings::default();
         let log = [0, 1].map(|partition| {
@@ -219,6 +221,11 @@ impl Stage {
 
     /// Records were polled.
     pub fn poll(&mut self, from: i64, raws: &[Raw]) -> String {
+        self.poll_of(P, from, raws)
+    }
+
+    /// Records of a partition were polled.
+    pub fn poll_of(&mut self, partition: i32, from: i64, raws: &[Raw]) -> String {
         let records: Vec<RawRef<'_>> = raws
             .iter()
             .map(|raw| RawRef {
@@ -230,7 +237,7 @@ impl Stage {
             })
             .collect();
         self.tell(Happened::Polled {
-            partition: P,
+            partition,
             from,
             records: &records,
         })
@@ -263,12 +270,18 @@ impl Stage {
 
     /// Ends the open transaction: sent, offsets placed, committed.
     pub fn commit_all(&mut self) -> String {
+        let mut lines = self.send_all();
+        lines += &self.tell(Happened::OffsetsSent);
+        lines += &self.send_all();
+        lines += &self.commits();
+        lines
+    }
+
+    fn send_all(&mut self) -> String {
         let mut lines = String::new();
         while !self.buffers.is_empty() {
             lines += &self.sent();
         }
-        lines += &self.tell(Happened::OffsetsSent);
-        lines += &self.commits();
         lines
     }
 

@@ -211,9 +211,15 @@ fn lost_input_stops_a_partition_until_an_operator_accepts_it() {
         warn: partition `0`: lost input from `1` to `5` was accepted by an operator
         Resumed(0)
         read 0 from 5
-        Begin
     "#]]
     .assert_eq(&stage.finds(P, found));
+    // Journaled, though no record follows.
+    expect![[r#"
+        Begin
+        send offsets 0@5 record 2
+        AskEnd(0)
+    "#]]
+    .assert_eq(&stage.pass(50).tell(Happened::Time));
 }
 
 #[test]

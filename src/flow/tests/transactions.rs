@@ -94,11 +94,11 @@ fn timers_beyond_the_bound_go_into_transactions_of_their_own_before_the_next_rec
     late.at = stage.clock;
     expect![[r#"
         Begin
-        send Rejected(ORPHAN) Rejected(ORPHAN) State
+        send offsets 0@4 record 2
     "#]]
     .assert_eq(&stage.poll(4, &[late.clone()]));
     expect![[r#"
-        send offsets 0@4 record 2
+        send Rejected(ORPHAN) Rejected(ORPHAN) State
         Commit
         trim 0 before 2
         report 0 records
@@ -118,11 +118,11 @@ fn records_beyond_the_bound_are_offered_again_after_the_commit() {
     let records = [junk(0), junk(1), junk(2)];
     expect![[r#"
         Begin
-        send Rejected(UNDECODABLE) Rejected(UNDECODABLE) State
+        send offsets 0@2 record 1
     "#]]
     .assert_eq(&stage.poll(0, &records));
     expect![[r#"
-        send offsets 0@2 record 1
+        send Rejected(UNDECODABLE) Rejected(UNDECODABLE) State
         Commit
         report 2 records
         Offer(0)
