@@ -1,13 +1,14 @@
 //! The business on one screen: time moves, timers fire, the record is applied.
 
-use std::sync::Arc;
+use smallvec::SmallVec;
 
-use super::partition::Partition;
+use super::index::hash_of;
+use super::partition::{Account, Partition};
 use super::timers::TimerKind;
 use super::turn::{Fault, Turn, fault};
 use super::validate::validate;
 use super::{Facts, RawRef};
-use crate::calls::Occasion;
+use crate::calls::{Call, Occasion};
 use crate::domain::{Body, Event, Moment, RejectReason, Rejected, RejectedRecord, Source};
 use crate::rates::RateCards;
 
@@ -65,33 +66,43 @@ impl Partition {
         }
     }
 
-    /// Touches what ticks and ends of a batch will need, so that the waits for memory overlap: first
-    /// all tenants, then all calls. It changes nothing; what it returns keeps the compiler from
-    /// leaving it out.
-    pub fn foresee<'a, 'e: 'a>(
-        &self,
-        events: impl Iterator<Item = &'a Event<'e>> + Clone,
-    ) -> usize {
+    /// Touches what the events of a batch will need, so that the waits for memory overlap: first all
+    /// indexes, then all rows, then what the rows point to, and so on. It changes nothing; what it returns
+    /// keeps the compiler from leaving it out.
+    pub fn foresee<'a, 'e: 'a>(&self, events: impl Iterator<Item = &'a Event<'e>>) -> usize {
+        let slots: SmallVec<[_; 32]> = events.map(|event| self.likely_slots(event)).collect();
+        let rows: SmallVec<[_; 32]> = slots
+            .iter()
+            .map(|(account, call)| {
+                let account = account.and_then(|slot| self.accounts.get(slot));
+                let call = call.and_then(|slot| self.calls.get(slot));
+                (account, call)
+            })
+            .collect();
         let mut touched = 0;
-        let mut found: smallvec::SmallVec<[Option<u32>; 32]> = smallvec::SmallVec::new();
-        for event in events.clone() {
-            let slot = self.find_account(&event.tenant_id);
-            let lots = slot.and_then(|slot| self.accounts.get(slot));
-            let lot = lots.and_then(|account| account.tenant.wallet.lots.iter().next());
-            touched += lot.map_or(0, |lot| Arc::strong_count(&lot.identity.id));
-            found.push(slot);
+        for (account, call) in &rows {
+            touched += account.map_or(0, Account::touch) + call.map_or(0, Call::touch);
         }
-        for (event, slot) in events.zip(found) {
-            let call_id = match &event.body {
-                Body::CallMinuteTick(tick) => &tick.call_id,
-                Body::CallEnded(end) => &end.call_id,
-                _ => continue,
-            };
-            let call = slot.and_then(|slot| self.find_call(slot, call_id));
-            let call = call.and_then(|call| self.calls.get(call));
-            touched += call.map_or(0, |call| call.state.meter.runs.len());
+        for (account, call) in &rows {
+            touched +=
+                account.map_or(0, Account::touch_beyond) + call.map_or(0, Call::touch_beyond);
+        }
+        for (_, call) in &rows {
+            touched += call.map_or(0, Call::touch_texts);
         }
         touched
+    }
+
+    /// The slots of an event's tenant and call, unless their hashes deceive.
+    fn likely_slots(&self, event: &Event<'_>) -> (Option<u32>, Option<u32>) {
+        let account = self.account_index.likely(hash_of(0, &event.tenant_id));
+        let call_id = match &event.body {
+            Body::CallMinuteTick(tick) => &tick.call_id,
+            Body::CallEnded(end) => &end.call_id,
+            _ => return (account, None),
+        };
+        let call = account.and_then(|slot| self.call_index.likely(hash_of(slot + 1, call_id)));
+        (account, call)
     }
 
     /// Applies one record (whose timestamp `advance` has been given): an event, or what is wrong with it.

@@ -35,6 +35,11 @@ impl Index {
             .map(|(_, slot)| *slot)
     }
 
+    /// A slot under this hash, which may be another's.
+    pub fn likely(&self, hash: u32) -> Option<u32> {
+        self.find(hash, |_| true)
+    }
+
     /// Adds a slot.
     pub fn insert(&mut self, hash: u32, slot: u32) {
         let entry = (hash, slot);

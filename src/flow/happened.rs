@@ -88,6 +88,25 @@ pub enum Happened<'a> {
     },
 }
 
+impl Happened<'_> {
+    /// What came of looking for what a take-over needs.
+    #[must_use]
+    pub fn looked(partition: i32, attempt: u64, found: Result<Box<Found>, String>) -> Self {
+        match found {
+            Ok(found) => Happened::Found {
+                partition,
+                attempt,
+                found,
+            },
+            Err(why) => Happened::NotFound {
+                partition,
+                attempt,
+                why,
+            },
+        }
+    }
+}
+
 /// How a step of a transaction failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {

@@ -88,10 +88,16 @@ impl CardTopic {
         };
         Ok(match take(&mut self.assembler, &message) {
             Ok(None) => CardNews::Part,
-            Ok(Some((card, published_at))) => {
-                self.cards.publish(Arc::clone(&card), published_at);
-                CardNews::Published(card)
-            }
+            Ok(Some((card, published_at))) => match self.cards.room_for(card.rows().len()) {
+                Ok(()) => {
+                    self.cards.publish(Arc::clone(&card), published_at);
+                    CardNews::Published(card)
+                }
+                Err(no_room) => {
+                    let (id, version) = (card.id(), card.version());
+                    CardNews::Fault(format!("`{id}` version {version}: {no_room}"))
+                }
+            },
             Err(what) => {
                 let (topic, offset) = (self.reader.topic(), message.offset());
                 CardNews::Fault(format!("`{topic}` offset {offset}: {what}"))

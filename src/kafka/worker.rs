@@ -173,19 +173,7 @@ impl<'c> Worker<'c> {
                     found,
                 } => {
                     self.restores = self.restores.saturating_sub(1);
-                    let happened = match found {
-                        Ok(found) => Happened::Found {
-                            partition,
-                            attempt,
-                            found,
-                        },
-                        Err(why) => Happened::NotFound {
-                            partition,
-                            attempt,
-                            why,
-                        },
-                    };
-                    self.tell(happened, &[]);
+                    self.tell(Happened::looked(partition, attempt, found), &[]);
                 }
                 Answer::End(end) => self.hear_end(end),
                 Answer::Permitted(partition, permit) => {
@@ -340,11 +328,7 @@ impl<'c> Worker<'c> {
             self.restores += 1;
         } else {
             let why = "too many take-overs wait".to_owned();
-            self.step(Happened::NotFound {
-                partition,
-                attempt,
-                why,
-            });
+            self.step(Happened::looked(partition, attempt, Err(why)));
         }
     }
 

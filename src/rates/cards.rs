@@ -9,6 +9,26 @@ use crate::domain::Moment;
 
 use super::RateCard;
 
+/// The most versions, of all cards together, that are known at a time.
+const MAX_VERSIONS: usize = 10_000;
+/// The most rows in all of them, some 150 bytes each.
+const MAX_ROWS_OF_ALL: usize = 10_000_000;
+
+/// One more version of a card is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{versions} versions of rate cards with {rows} rows are published, and {more} more would be beyond \
+     {MAX_VERSIONS} versions or {MAX_ROWS_OF_ALL} rows"
+)]
+pub struct NoRoom {
+    /// Versions that are known.
+    pub versions: usize,
+    /// Rows in all of them.
+    pub rows: usize,
+    /// Rows of the one that is not taken.
+    pub more: usize,
+}
+
 /// Every version of every rate card that was published. A copy shares the cards themselves.
 #[derive(Clone, Debug, Default)]
 pub struct RateCards {
@@ -16,6 +36,8 @@ pub struct RateCards {
     cards: HashMap<Arc<str>, Vec<Published>, FixedState>,
     /// When any version of any card was published; rising.
     publications: Vec<Moment>,
+    /// In all of them.
+    rows: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -25,12 +47,26 @@ struct Published {
 }
 
 impl RateCards {
+    /// Whether one more version with so many rows may be taken.
+    pub fn room_for(&self, more: usize) -> Result<(), NoRoom> {
+        let (versions, rows) = (self.publications.len(), self.rows);
+        if versions >= MAX_VERSIONS || rows + more > MAX_ROWS_OF_ALL {
+            return Err(NoRoom {
+                versions,
+                rows,
+                more,
+            });
+        }
+        Ok(())
+    }
+
     /// Takes a version. One that is known already is kept as it was published first.
     pub fn publish(&mut self, card: Arc<RateCard>, published_at: Moment) {
         let versions = self.cards.entry(Arc::clone(card.id())).or_default();
         let place = versions.binary_search_by_key(&card.version(), |known| known.card.version());
         if let Err(place) = place {
             let at = published_at;
+            self.rows += card.rows().len();
             versions.insert(place, Published { at, card });
             let place = self.publications.partition_point(|known| *known <= at);
             self.publications.insert(place, at);
@@ -71,6 +107,28 @@ impl RateCards {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_and_rows_are_taken_up_to_their_limits() {
+        let mut cards = RateCards::default();
+        assert_eq!(cards.room_for(MAX_ROWS_OF_ALL), Ok(()));
+        assert!(cards.room_for(MAX_ROWS_OF_ALL + 1).is_err());
+        let csv = "kind,prefix,destination,country,rate_per_minute,connection_fee,initial_s,increment_s,\
+                   effective_from,effective_to,days,time_from,time_to,zone,barred,premium\n\
+                   DIAL_OUT,49,Germany,DE,0.018,,,,,,,,,,,\n";
+        let rows = crate::rates::parse_csv(csv.as_bytes()).expect("a good card");
+        for version in (1..).take(MAX_VERSIONS) {
+            assert_eq!(cards.room_for(1), Ok(()), "{version}");
+            let card = RateCard::new("a", version, None, rows.clone());
+            cards.publish(Arc::new(card), Moment::EARLIEST);
+        }
+        let none = NoRoom {
+            versions: MAX_VERSIONS,
+            rows: MAX_VERSIONS,
+            more: 1,
+        };
+        assert_eq!(cards.room_for(1), Err(none));
+    }
 
     #[test]
     fn a_version_that_becomes_known_late_counts_even_if_it_is_older_than_the_last() {

@@ -17,7 +17,7 @@ mod tests;
 
 pub use band::{Band, BandError, Days};
 pub use card::{Match, RateCard};
-pub use cards::RateCards;
+pub use cards::{NoRoom, RateCards};
 pub use cell::MAX_PRICE;
 pub use csv::{CsvFault, canonical_csv, parse_csv};
 pub use parts::{PartAssembler, PartError, PartFault, part_key, split};

@@ -13,7 +13,7 @@ impl World {
         if !self.busy {
             return;
         }
-        for (kind, rate) in Fault::COMING.into_iter().zip(self.plan.rates) {
+        for (kind, rate) in Fault::ALL.into_iter().zip(self.plan.rates) {
             if self.dice.chance(rate) && self.strike(kind) {
                 self.note(|| format!("FAULT {kind:?}"));
                 self.count(kind, 1);

@@ -251,19 +251,7 @@ impl Worker {
                 found,
             } => {
                 self.restores = self.restores.saturating_sub(1);
-                let happened = match found {
-                    Ok(found) => Happened::Found {
-                        partition,
-                        attempt,
-                        found,
-                    },
-                    Err(why) => Happened::NotFound {
-                        partition,
-                        attempt,
-                        why,
-                    },
-                };
-                self.step(world, happened);
+                self.step(world, Happened::looked(partition, attempt, found));
             }
             Answer::End(end) => {
                 let polled = self.consumer.position(world, end.partition);

@@ -75,6 +75,9 @@ impl Arguments {
                 self.card
             )));
         };
+        cards
+            .room_for(rows.len())
+            .map_err(|no_room| Failure::Input(no_room.to_string()))?;
         let version = last.map_or(1, |last| last + 1);
         split(&self.card, version, currency, rows)
             .map_err(|error| Failure::Input(error.to_string()))
