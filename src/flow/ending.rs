@@ -196,6 +196,10 @@ impl Flow {
         if matches!(failure, Failure::FencedInstance(_)) {
             return self.exit(ExitReason::InstanceFenced, out);
         }
+        // What was asked of a producer that has been given up since then.
+        if matches!(self.phase, Phase::NoProducer { retry_at: Some(_) }) {
+            return;
+        }
         let in_time = |since: u64| now.millis - since < self.settings.transaction_timeout;
         match (&self.phase, failure) {
             (Phase::PlacingOffsets(ending), Failure::Retriable(_)) if in_time(ending.since) => {

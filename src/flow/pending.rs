@@ -42,14 +42,14 @@ const SPARE: usize = 16;
 
 impl Pendings {
     /// A partition has something, or will.
-    pub(super) fn open(&mut self, partition: i32, since: u64) -> &mut Pending {
+    pub(super) fn open(&mut self, partition: i32, since: u64) {
         let spare = &mut self.spare;
         self.of.entry(partition).or_insert_with(|| Pending {
             partition,
             since,
             outgoing: spare.pop().unwrap_or_default(),
             ..Pending::default()
-        })
+        });
     }
 
     pub(super) fn get_mut(&mut self, partition: i32) -> Option<&mut Pending> {
@@ -57,17 +57,11 @@ impl Pendings {
     }
 
     /// Takes out what chosen partitions have.
-    pub(super) fn take(&mut self, chosen: impl Fn(&Pending) -> bool) -> Vec<Pending> {
-        let chosen: Vec<i32> = self
-            .of
-            .values()
-            .filter(|it| chosen(it))
-            .map(|it| it.partition)
-            .collect();
-        chosen
-            .iter()
-            .filter_map(|partition| self.of.remove(partition))
-            .collect()
+    pub(super) fn take(&mut self, chosen: impl FnMut(&Pending) -> bool) -> Vec<Pending> {
+        let all = std::mem::take(&mut self.of).into_values();
+        let (taken, left): (Vec<_>, Vec<_>) = all.partition(chosen);
+        self.of = left.into_iter().map(|it| (it.partition, it)).collect();
+        taken
     }
 
     /// Forgets what a partition has.

@@ -180,3 +180,22 @@ fn a_partition_assigned_anew_forgets_what_it_held_back() {
     assert_eq!(stage.tell(Happened::Assigned(vec![P])), "Accept\n");
     assert_eq!(stage.pass(50).tell(Happened::Time), "restore 0\n");
 }
+
+#[test]
+fn a_transaction_that_cannot_begin_counts_as_one_failure() {
+    let mut stage = two();
+    stage.poll(0, &[unknown_start(0)]);
+    expect![[r#"
+        Begin
+        send offsets 0@1 record 1
+    "#]]
+    .assert_eq(&stage.tell(Happened::Time));
+    let fenced = || Happened::Failed(Failure::FencedProducer("because".to_owned()));
+    expect![[r#"
+        warn: making a new producer: because
+        Unread([0])
+    "#]]
+    .assert_eq(&stage.tell(fenced()));
+    assert_eq!(stage.tell(fenced()), "", "the offsets, of the same one");
+    assert_eq!(stage.pass(50).tell(Happened::Time), "BuildProducer\n");
+}
