@@ -164,7 +164,7 @@ fn verdict(exit: &ExitReason, settings: &WorkerSettings) -> Result<(), Failure> 
     let instance = &settings.instance;
     match exit {
         ExitReason::Stopped { .. } => Ok(()),
-        ExitReason::StoppedInTheMiddle => {
+        ExitReason::StoppedInTheMiddle | ExitReason::Evicted => {
             tracing::warn!("what was open could not be committed in time; it will be done again");
             Ok(())
         }

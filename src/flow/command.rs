@@ -166,6 +166,9 @@ pub enum ExitReason {
     StoppedInTheMiddle,
     /// Another process uses our name as a member of the group.
     InstanceFenced,
+    /// It was evicted and has joined again as another member without having been told of its loss: what
+    /// it has may be another's by now. It must join anew.
+    Evicted,
     /// Another process uses our name as a producer, again and again.
     ProducerFenced(String),
     /// Too many producers had to be left behind in the middle of a call.

@@ -75,6 +75,9 @@ pub enum Happened<'a> {
     Committed(Vec<(i32, i64)>),
     /// The step under way (build, begin, offsets, commit, abort) failed.
     Failed(Failure),
+    /// The name under which we are a member of the group, told before what the group says and before
+    /// what was found for a take-over. Another one than before means that we were evicted and have joined again.
+    Member(String),
     /// Another consumer has our group.instance.id.
     InstanceFenced,
     /// The consumer is dead.

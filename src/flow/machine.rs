@@ -22,6 +22,8 @@ pub struct Flow {
     pub(super) cards: Arc<RateCards>,
     pub(super) lanes: BTreeMap<i32, Lane>,
     pub(super) phase: Phase,
+    /// The name under which our partitions were given to us.
+    member: Option<String>,
     /// What partitions have for their next commit.
     pub(super) pendings: Pendings,
     /// What is sent once the input positions are in the transaction.
@@ -79,6 +81,7 @@ impl Flow {
             cards,
             lanes: BTreeMap::new(),
             phase: Phase::NoProducer { retry_at: Some(0) },
+            member: None,
             pendings: Pendings::default(),
             last: Vec::new(),
             sending: 0,
@@ -134,6 +137,7 @@ impl Flow {
             Happened::OffsetsSent => self.offsets_sent(out),
             Happened::Committed(journal) => self.committed(now, &journal, out),
             Happened::Failed(failure) => self.failed(now, failure, out),
+            Happened::Member(member) => self.known_as(member, out),
             Happened::InstanceFenced => self.exit(ExitReason::InstanceFenced, out),
             Happened::InputDead(why) => self.exit(ExitReason::InputDead(why), out),
             Happened::Time => self.tick(now, out),
@@ -266,6 +270,22 @@ impl Flow {
     pub(super) fn exit(&mut self, reason: ExitReason, out: &mut Vec<Command>) {
         self.exited = true;
         out.push(Command::Exit(reason));
+    }
+
+    /// The name under which a commit is ours to make.
+    #[must_use]
+    pub fn member(&self) -> Option<&str> {
+        self.member.as_deref()
+    }
+
+    /// Partitions are ours as long as we are the member that they were given to. librdkafka keeps them
+    /// where the coordinator no longer knows the member that wants to join: it joins as another one, and
+    /// from then on what it commits is taken, although the partitions may have had another owner since.
+    fn known_as(&mut self, member: String, out: &mut Vec<Command>) {
+        if !self.lanes.is_empty() && self.member.as_ref().is_some_and(|known| *known != member) {
+            return self.exit(ExitReason::Evicted, out);
+        }
+        self.member = Some(member);
     }
 
     /// What time alone brings about.

@@ -127,6 +127,12 @@ impl GroupMetadata {
         &self.0
     }
 
+    /// The name that the group gave this member; another one after it was evicted and has joined again.
+    #[must_use]
+    pub fn member_id(&self) -> String {
+        self.0.member_id()
+    }
+
     /// The generation (or member epoch).
     #[must_use]
     pub fn generation(&self) -> i32 {

@@ -172,6 +172,19 @@ pub(super) struct OwnedGroupMetadata(*mut sys::rd_kafka_consumer_group_metadata_
 unsafe impl Send for OwnedGroupMetadata {}
 
 impl OwnedGroupMetadata {
+    /// Empty while the group has given none.
+    pub(super) fn member_id(&self) -> String {
+        // SAFETY: live until dropped, and so is the text it points to.
+        let text = unsafe { sys::rd_kafka_consumer_group_metadata_member_id(self.0) };
+        if text.is_null() {
+            return String::new();
+        }
+        // SAFETY: not null, and ends with a zero.
+        unsafe { CStr::from_ptr(text) }
+            .to_string_lossy()
+            .into_owned()
+    }
+
     pub(super) fn generation(&self) -> i32 {
         // SAFETY: live until dropped.
         unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(self.0) }

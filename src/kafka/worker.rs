@@ -31,7 +31,7 @@ pub(super) struct Worker<'c> {
     pub(super) name: String,
     pub(super) consumer: &'c InputConsumer,
     pub(super) producer: Option<TransactionalProducer>,
-    flow: Flow,
+    pub(super) flow: Flow,
     commands: VecDeque<Command>,
     fresh: Vec<Command>,
     side: Side,
@@ -164,8 +164,19 @@ impl<'c> Worker<'c> {
         self.commands.extend(self.fresh.drain(..));
     }
 
+    /// Tells under which name the group knows us; nothing while it knows us under none.
+    fn tell_member(&mut self) {
+        let group = self.consumer.group();
+        let member = group.map(|group| group.member_id());
+        if let Some(member) = member.filter(|member| !member.is_empty()) {
+            self.tell(Happened::Member(member), &[]);
+        }
+    }
+
     fn hear_answers(&mut self) {
-        while let Ok(answer) = self.answers.try_recv() {
+        while self.exit.is_none()
+            && let Ok(answer) = self.answers.try_recv()
+        {
             match answer {
                 Answer::Found {
                     partition,
@@ -173,6 +184,7 @@ impl<'c> Worker<'c> {
                     found,
                 } => {
                     self.restores = self.restores.saturating_sub(1);
+                    self.tell_member();
                     self.tell(Happened::looked(partition, attempt, found), &[]);
                 }
                 Answer::End(end) => self.hear_end(end),
@@ -263,6 +275,7 @@ impl<'c> Worker<'c> {
         while self.exit.is_none()
             && let Some(event) = self.consumer.take_event()
         {
+            self.tell_member();
             let happened = match event {
                 GroupEvent::Assigned(partitions) => {
                     (self.observer)(News::Assigned(&partitions));

@@ -75,6 +75,9 @@ fn run(
             // Not told to stop, but to leave and join again.
             ExitReason::Stopped { .. } | ExitReason::StoppedInTheMiddle
                 if !stop.load(Ordering::Relaxed) => {}
+            ExitReason::Evicted if !stop.load(Ordering::Relaxed) => {
+                tracing::warn!(worker = number, "evicted from the group; joining anew");
+            }
             ExitReason::InstanceFenced if fenced.is_none_or(|at| at.elapsed() >= FENCED_AGAIN) => {
                 tracing::warn!(
                     worker = number,

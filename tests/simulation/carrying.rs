@@ -139,6 +139,10 @@ impl Worker {
             let why = "not a member of the group".to_owned();
             return self.step(world, Happened::Failed(Failure::StaleGeneration(why)));
         };
+        if self.flow.member() != self.consumer.member_id().as_deref() {
+            let why = "a member of the group under another name".to_owned();
+            return self.step(world, Happened::Failed(Failure::StaleGeneration(why)));
+        }
         let generation = self.consumer.generation;
         let client = self.client.as_mut().expect("a producer");
         client.used = true;

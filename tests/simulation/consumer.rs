@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::group::{Assignment, Standing};
 use super::log::Message;
+use super::plan::Fault;
 use super::world::{Event, World};
 
 /// How often members are heard.
@@ -61,6 +62,8 @@ pub struct Consumer {
     /// Given up, but the coordinator does not know yet.
     returned: Vec<i32>,
     fenced: bool,
+    /// Joins again with what it had before it was evicted.
+    keeps: bool,
     fetches: BTreeMap<i32, Fetch>,
     numbers: u64,
 }
@@ -75,6 +78,7 @@ impl Consumer {
             unanswered: 0,
             returned: Vec::new(),
             fenced: false,
+            keeps: false,
             fetches: BTreeMap::new(),
             numbers: 0,
         }
@@ -111,7 +115,13 @@ impl Consumer {
         self.unanswered += 1;
     }
 
-    fn assign(&mut self, assignment: Assignment) {
+    fn assign(&mut self, mut assignment: Assignment) {
+        if std::mem::take(&mut self.keeps) {
+            // Told is only what differs from what it had.
+            let all: BTreeSet<i32> = assignment.assigned.iter().copied().collect();
+            assignment.revoked = self.assigned.difference(&all).copied().collect();
+            assignment.assigned = all.difference(&self.assigned).copied().collect();
+        }
         self.generation = assignment.generation;
         if !assignment.revoked.is_empty() {
             self.tell(GroupEvent::Revoked(assignment.revoked));
@@ -129,6 +139,18 @@ impl Consumer {
         if !lost.is_empty() {
             self.tell(GroupEvent::Lost(lost));
         }
+    }
+
+    /// The name under which the group knows it.
+    pub fn member_id(&self) -> Option<String> {
+        self.member.map(|member| member.to_string())
+    }
+
+    /// As librdkafka does where the coordinator tells it about its eviction when it wants to join: it is
+    /// told of no loss.
+    fn keep(&mut self) {
+        self.member = None;
+        self.keeps = true;
     }
 
     /// Past what was polled, with the markers behind it; none while the partition is not read.
@@ -244,6 +266,12 @@ impl World {
             }
             Standing::FencedInstance => {
                 consumer.fenced = true;
+                self.nudge(id);
+            }
+            Standing::Stale if self.dice.chance(300_000) => {
+                consumer.keep();
+                self.count(Fault::KeptAssignment, 1);
+                self.note(|| format!("worker {id} joins again with what it had"));
                 self.nudge(id);
             }
             Standing::Stale => {

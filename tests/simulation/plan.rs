@@ -40,10 +40,11 @@ pub enum Fault {
     OversizedInput,
     Poison,
     LostInput,
+    KeptAssignment,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 29] = [
+    pub const ALL: [Fault; 30] = [
         Fault::Crash,
         Fault::Pause,
         Fault::Double,
@@ -73,6 +74,7 @@ impl Fault {
         Fault::OversizedInput,
         Fault::Poison,
         Fault::LostInput,
+        Fault::KeptAssignment,
     ];
 
     /// The first of them come by themselves, each at its rate.

@@ -219,6 +219,7 @@ impl Worker {
             Stage::Take => self.take(world),
             Stage::Group => match self.consumer.events.pop_front() {
                 Some(event) => {
+                    self.tell_member(world);
                     let happened = match event {
                         GroupEvent::Assigned(partitions) => Happened::Assigned(partitions),
                         GroupEvent::Revoked(partitions) => Happened::Revoked(partitions),
@@ -243,6 +244,12 @@ impl Worker {
         false
     }
 
+    fn tell_member(&mut self, world: &mut World) {
+        if let Some(member) = self.consumer.member_id() {
+            self.step(world, Happened::Member(member));
+        }
+    }
+
     fn hear(&mut self, world: &mut World, answer: Answer) {
         match answer {
             Answer::Found {
@@ -251,6 +258,7 @@ impl Worker {
                 found,
             } => {
                 self.restores = self.restores.saturating_sub(1);
+                self.tell_member(world);
                 self.step(world, Happened::looked(partition, attempt, found));
             }
             Answer::End(end) => {

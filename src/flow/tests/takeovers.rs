@@ -280,3 +280,26 @@ fn a_journal_that_seems_empty_behind_something_undecided_is_waited_for() {
     "#]]
     .assert_eq(&stage.find(P));
 }
+
+#[test]
+fn a_worker_that_is_another_member_than_its_partitions_were_given_to_joins_anew() {
+    let member = |name: &str| Happened::Member(name.to_owned());
+    let mut stage = Stage::new(|_| {});
+    stage.tell(Happened::Time);
+    stage.tell(Happened::ProducerReady);
+    // Without partitions it does not matter who it was.
+    assert_eq!(stage.tell(member("a")), "");
+    assert_eq!(stage.tell(member("b")), "");
+    stage.tell(Happened::Assigned(vec![P]));
+    stage.tell(Happened::Time);
+    stage.find(P);
+    assert_eq!(stage.tell(member("b")), "");
+    assert_eq!(stage.flow.member(), Some("b"));
+    stage.poll(0, &[junk(0)]);
+    assert_eq!(stage.tell(member("c")), "Exit(Evicted)\n");
+    assert_eq!(
+        stage.pass(50).tell(Happened::Time),
+        "",
+        "nothing is committed"
+    );
+}
