@@ -5,6 +5,7 @@ mod admission;
 mod call;
 mod cover;
 mod leg;
+mod near;
 mod occasion;
 mod orders;
 mod packed;

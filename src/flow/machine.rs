@@ -11,7 +11,9 @@ use super::lane::{Lane, Live};
 use super::partitions::restoring;
 use super::pending::Pendings;
 use super::transaction::{Backoff, Phase, Which};
-use super::{Command, ExitReason, FlowSettings, Happened, Now, Outgoing, Permit, StopReason};
+use super::{
+    Command, ExitReason, Failure, FlowSettings, Happened, Now, Outgoing, Permit, StopReason,
+};
 
 /// A worker's decisions: what it owns, how far its transaction has come, what it waits for.
 #[derive(Debug)]
@@ -272,10 +274,13 @@ impl Flow {
         out.push(Command::Exit(reason));
     }
 
-    /// The name under which a commit is ours to make.
-    #[must_use]
-    pub fn member(&self) -> Option<&str> {
-        self.member.as_deref()
+    /// Whether a commit under this name is ours to make.
+    pub fn may_commit_as(&self, member: &str) -> Result<(), Failure> {
+        if self.member.as_deref() == Some(member) {
+            return Ok(());
+        }
+        let why = "a member of the group under another name".to_owned();
+        Err(Failure::StaleGeneration(why))
     }
 
     /// Partitions are ours as long as we are the member that they were given to. librdkafka keeps them

@@ -123,11 +123,10 @@ impl Worker<'_> {
             .collect();
         // Fresh for every commit, and never with a generation below zero, which a broker may not check.
         let result = match self.consumer.group() {
-            Some(group) if self.flow.member() != Some(&group.member_id()) => {
-                let why = "a member of the group under another name".to_owned();
-                Err(Failure::StaleGeneration(why))
-            }
-            Some(group) => outcome_of(self.producer().send_offsets(&offsets, group, CALL)),
+            Some(group) => self
+                .flow
+                .may_commit_as(&group.member_id())
+                .and_then(|()| outcome_of(self.producer().send_offsets(&offsets, group, CALL))),
             None => Err(Failure::StaleGeneration(
                 "not a member of the group".to_owned(),
             )),

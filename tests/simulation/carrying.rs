@@ -139,9 +139,8 @@ impl Worker {
             let why = "not a member of the group".to_owned();
             return self.step(world, Happened::Failed(Failure::StaleGeneration(why)));
         };
-        if self.flow.member() != self.consumer.member_id().as_deref() {
-            let why = "a member of the group under another name".to_owned();
-            return self.step(world, Happened::Failed(Failure::StaleGeneration(why)));
+        if let Err(failure) = self.flow.may_commit_as(&member.to_string()) {
+            return self.step(world, Happened::Failed(failure));
         }
         let generation = self.consumer.generation;
         let client = self.client.as_mut().expect("a producer");

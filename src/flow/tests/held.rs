@@ -15,19 +15,16 @@ fn two() -> Stage {
     stage
 }
 
-/// Bytes that fill what is held back.
-fn large(offset: i64) -> Raw {
-    Raw {
-        payload: vec![b'x'; 1_000],
-        ..junk(offset)
-    }
-}
-
-#[test]
-fn an_order_is_committed_with_its_partition_alone() {
+/// The same with a record of partition 1 held back, and an order on partition 0.
+fn with_an_order() -> Stage {
     let mut stage = two();
     assert_eq!(stage.poll_of(1, 0, &[junk(0)]), "");
     assert_eq!(stage.pass(10).poll(0, &[unknown_start(0)]), "");
+    stage
+}
+
+/// The order's partition is committed, and nothing else.
+fn commits_the_order(stage: &mut Stage) {
     expect![[r#"
         Begin
         send offsets 0@1 record 1
@@ -39,13 +36,10 @@ fn an_order_is_committed_with_its_partition_alone() {
         report 1 records
     "#]]
     .assert_eq(&stage.commit_all());
-    // The other one does not wait longer for that.
-    assert_eq!(stage.pass(39).tell(Happened::Time), "");
-    expect![[r#"
-        Begin
-        send offsets 1@1 record 1
-    "#]]
-    .assert_eq(&stage.pass(1).tell(Happened::Time));
+}
+
+/// The record of partition 1 is committed, whose positions are being placed.
+fn commits_the_other(stage: &mut Stage) {
     expect![[r#"
         send Rejected(UNDECODABLE) State
         Commit
@@ -54,18 +48,35 @@ fn an_order_is_committed_with_its_partition_alone() {
     .assert_eq(&stage.commit_all());
 }
 
+/// Bytes that fill what is held back.
+fn large(offset: i64) -> Raw {
+    Raw {
+        payload: vec![b'x'; 1_000],
+        ..junk(offset)
+    }
+}
+
+#[test]
+fn an_order_is_committed_with_its_partition_alone() {
+    let mut stage = with_an_order();
+    commits_the_order(&mut stage);
+    // The other one does not wait longer for that.
+    assert_eq!(stage.pass(39).tell(Happened::Time), "");
+    expect![[r#"
+        Begin
+        send offsets 1@1 record 1
+    "#]]
+    .assert_eq(&stage.pass(1).tell(Happened::Time));
+    commits_the_other(&mut stage);
+}
+
 #[test]
 fn each_partition_waits_for_its_own_interval() {
     let mut stage = two();
     stage.poll_of(1, 0, &[junk(0)]);
     stage.pass(20).poll(0, &[junk(0)]);
     stage.pass(30).tell(Happened::Time);
-    expect![[r#"
-        send Rejected(UNDECODABLE) State
-        Commit
-        report 1 records
-    "#]]
-    .assert_eq(&stage.commit_all());
+    commits_the_other(&mut stage);
     assert_eq!(stage.pass(19).tell(Happened::Time), "");
     expect![[r#"
         Begin
@@ -116,9 +127,7 @@ fn once_something_is_sent_all_goes_with_an_order() {
 
 #[test]
 fn a_failure_drops_what_is_held_back_too() {
-    let mut stage = two();
-    stage.poll_of(1, 0, &[junk(0)]);
-    stage.poll(0, &[unknown_start(0)]);
+    let mut stage = with_an_order();
     stage.tell(Happened::Time);
     let why = || "because".to_owned();
     expect![[r#"
@@ -136,24 +145,14 @@ fn a_failure_drops_what_is_held_back_too() {
 
 #[test]
 fn losing_a_partition_that_is_held_back_costs_no_transaction() {
-    let mut stage = two();
-    stage.poll_of(1, 0, &[junk(0)]);
-    stage.poll(0, &[unknown_start(0)]);
+    let mut stage = with_an_order();
     assert_eq!(stage.tell(Happened::Lost(vec![1])), "GiveUp([1])\n");
-    stage.tell(Happened::Time);
-    expect![[r#"
-        send CallControl(e0) Rejected(UNKNOWN_TENANT) State
-        Commit
-        report 1 records
-    "#]]
-    .assert_eq(&stage.commit_all());
+    commits_the_order(&mut stage);
 }
 
 #[test]
 fn a_revocation_in_the_middle_of_an_order_waits_for_what_is_held_back() {
-    let mut stage = two();
-    stage.poll_of(1, 0, &[junk(0)]);
-    stage.poll(0, &[unknown_start(0)]);
+    let mut stage = with_an_order();
     stage.tell(Happened::Time);
     assert_eq!(stage.tell(Happened::Revoked(vec![1])), "");
     expect![[r#"

@@ -294,7 +294,8 @@ fn a_worker_that_is_another_member_than_its_partitions_were_given_to_joins_anew(
     stage.tell(Happened::Time);
     stage.find(P);
     assert_eq!(stage.tell(member("b")), "");
-    assert_eq!(stage.flow.member(), Some("b"));
+    assert_eq!(stage.flow.may_commit_as("b"), Ok(()));
+    assert!(stage.flow.may_commit_as("a").is_err());
     stage.poll(0, &[junk(0)]);
     assert_eq!(stage.tell(member("c")), "Exit(Evicted)\n");
     assert_eq!(
