@@ -231,10 +231,10 @@ impl World {
             self.note(|| format!("name {name} is evicted"));
         }
         let can_join = |id: usize| {
-            let ready = |worker: &super::worker::Worker| worker.consumer.unanswered == 0;
+            let worker = self.workers.get(&id);
             !self.is_paused(id)
                 && self.network.is_up(self.now, id)
-                && self.workers.get(&id).is_some_and(ready)
+                && worker.is_some_and(|worker| worker.consumer.unanswered == 0)
         };
         if self.group.workers().all(can_join) {
             let shuffle = self.dice.place(64);

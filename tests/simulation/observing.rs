@@ -24,7 +24,6 @@ impl Worker {
         };
         let before = self.standings(world);
         self.flow.step(now, happened, &mut self.fresh);
-        let after = self.standings(world);
         let resumed = |command: &Command| match command {
             Command::Resumed(partition) => Some(*partition),
             _ => None,
@@ -42,7 +41,7 @@ impl Worker {
         }
         for partition in 0..world.plan.partitions {
             let place = usize::try_from(partition).expect("a partition");
-            let (before, after) = (before[place], after[place]);
+            let (before, after) = (before[place], self.flow.standing(partition));
             if before != after {
                 let what = (partition, taken == Some(partition));
                 self.observe(world, what, now.clock, (before, after));

@@ -64,7 +64,7 @@ impl World {
         let before = self.started.insert(name, id);
         self.note(|| format!("worker {id} starts as name {name}"));
         self.network.connect(id);
-        let mut worker = Worker::new(self, id, name);
+        let mut worker = Box::new(Worker::new(self, id, name));
         worker.first_of_its_name = before.is_none();
         self.workers.insert(id, worker);
         self.alarm(id, self.now);
@@ -141,8 +141,8 @@ impl World {
     /// Something came for a worker.
     pub fn nudge(&mut self, id: usize) {
         let now = self.now;
-        let later = |worker: &Worker| worker.alarm.is_none_or(|at| at > now);
-        if self.workers.get(&id).is_some_and(later) {
+        let alarm = self.workers.get(&id).map(|worker| worker.alarm);
+        if alarm.is_some_and(|alarm| alarm.is_none_or(|at| at > now)) {
             self.alarm(id, now);
         }
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use tollkeeper::domain::Moment;
 
-use super::worker::Worker;
 use super::world::World;
 
 impl World {
@@ -20,7 +19,7 @@ impl World {
 
     /// Whether every partition has a worker at work on it.
     pub fn is_at_work(&self) -> bool {
-        let at_work = self.workers.values().flat_map(Worker::at_work);
+        let at_work = self.workers.values().flat_map(|worker| worker.at_work());
         let at_work: BTreeSet<i32> = at_work.collect();
         (0..self.plan.partitions).all(|partition| at_work.contains(&partition))
     }

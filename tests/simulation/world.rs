@@ -89,7 +89,8 @@ pub struct World {
     pub group: Group,
     pub network: Network,
     pub checks: Checks,
-    pub workers: BTreeMap<usize, Worker>,
+    /// Boxed, since the one that goes on is taken out meanwhile.
+    pub workers: BTreeMap<usize, Box<Worker>>,
     pub paused: BTreeMap<usize, u64>,
     pub genesis: Genesis,
     /// The cards that processes see, and those that are published.
