@@ -14,7 +14,9 @@ use crate::domain::Moment;
 use crate::flow::{ExitReason, FlowSettings};
 use crate::http::{Server, Shown};
 use crate::journal::Genesis;
-use crate::kafka::{Admin, CardFollower, Clock, WorkerSettings, differences, plan, run_workers};
+use crate::kafka::{
+    Admin, CardFollower, Clock, Waiting, WorkerSettings, differences, plan, run_workers,
+};
 use crate::telemetry::{Metrics, start_log};
 use crate::view::Health;
 
@@ -157,6 +159,7 @@ fn worker_settings(
         genesis,
         trims: true,
         leave: config.leave_on_shutdown,
+        waiting: Waiting::default(),
     }
 }
 

@@ -48,6 +48,8 @@ impl Arguments {
 fn create(config: &Config) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let admin = Admin::new(&config.kafka, PATIENCE)?;
+    // What cannot be reached is told by its address, and not by the first topic.
+    admin.cluster_id()?;
     let topics = plan(&config.names, &config.topics);
     for topic in &topics {
         let made = if admin.create(topic)? {

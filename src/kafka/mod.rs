@@ -48,4 +48,4 @@ pub use worker_cards::{CardFollower, CardShelf};
 pub use worker_group::run_workers;
 pub use worker_news::{News, Observer};
 pub use worker_permits::{give_permit, skip_group};
-pub use worker_settings::{Clock, WorkerSettings};
+pub use worker_settings::{Clock, Waiting, WorkerSettings};

@@ -21,8 +21,6 @@ use crate::flow::{Command, EndOfPartition, ExitReason, Flow, Happened, Now, Read
 
 /// Records polled before they are taken.
 const BATCH: usize = 4_096;
-/// Answers that may wait for a worker: one of each kind for each partition, and more.
-const ANSWERS: usize = 4_096;
 /// The longest wait for a record while answers are awaited.
 const AWAITING: Duration = Duration::from_millis(5);
 
@@ -66,7 +64,7 @@ pub(super) fn run(
         session_timeout: settings.session_timeout,
     };
     let consumer = InputConsumer::join(&settings.connection, &input, &settings.names.events)?;
-    let (to_me, answers) = bounded(ANSWERS);
+    let (to_me, answers) = bounded(settings.waiting.answers);
     let (cards_seen, cards) = shelf.look();
     let mut worker = Worker {
         settings,

@@ -42,6 +42,33 @@ pub struct WorkerSettings {
     pub trims: bool,
     /// Whether to give the partitions away at once when stopped.
     pub leave: bool,
+    /// How much may wait between the workers and the threads beside them.
+    pub waiting: Waiting,
+}
+
+/// How much may wait between workers and the threads that read journals, ask for ends and trim for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    /// Questions for a thread; one that finds no room is asked again later.
+    pub questions: usize,
+    /// Answers for a worker; the thread with one more waits for the worker to hear.
+    pub answers: usize,
+}
+
+impl Waiting {
+    /// Questions, if nothing else is said.
+    pub const QUESTIONS: usize = 1_024;
+    /// Answers, if nothing else is said: one of each kind for each partition, and more.
+    pub const ANSWERS: usize = 4_096;
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Waiting {
+            questions: Self::QUESTIONS,
+            answers: Self::ANSWERS,
+        }
+    }
 }
 
 impl WorkerSettings {

@@ -25,8 +25,6 @@ use crate::journal::{Genesis, JournalError, JournalSettings, PositionMark, Resto
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the broker may keep a fetch of a journal that finds nothing: each restore ends with one.
 const RESTORE_WAIT: Duration = Duration::from_millis(5);
-/// Questions that may wait; a worker asks again what it could not ask.
-const QUEUE: usize = 1024;
 
 /// An answer for a worker.
 pub(super) enum Answer {
@@ -94,10 +92,11 @@ pub(super) fn start(
     clock: &Clock,
     observer: &Observer,
 ) -> Result<(Side, Threads), Error> {
-    let (restores, to_restore) = bounded(QUEUE);
-    let (ends, to_end) = bounded(QUEUE);
-    let (permits, to_permit) = bounded(QUEUE);
-    let (trims, to_trim) = bounded(QUEUE);
+    let questions_at_most = settings.waiting.questions;
+    let (restores, to_restore) = bounded(questions_at_most);
+    let (ends, to_end) = bounded(questions_at_most);
+    let (permits, to_permit) = bounded(questions_at_most);
+    let (trims, to_trim) = bounded(questions_at_most);
     let archive = Archive::open(settings, Arc::clone(observer))?;
     let events = open(
         settings,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tollkeeper::kafka::{
     Connection, GroupEvent, GroupMetadata, InputConsumer, InputSettings, Outcome, PartitionOffset,
     Polled, ProducerSettings, Sent, TopicHandle, TransactionalProducer,
@@ -106,4 +107,36 @@ fn a_group_that_never_answers_about_offsets_costs_a_producer_and_not_the_worker(
     let next = producer(&connection);
     assert_eq!(place(&next, group(), WAIT), Outcome::Done);
     assert_eq!(next.commit(WAIT), Outcome::Done);
+}
+
+/// What librdkafka does where a member was evicted in the middle of a rebalance, and why the name that the
+/// group knows us by is looked at.
+#[test]
+fn a_member_that_may_not_join_comes_back_as_another_and_hears_of_no_loss() {
+    let cluster = MockCluster::<DefaultProducerContext>::new(2).expect("a cluster");
+    let member = member(&quiet(&cluster));
+    let name = || member.group().expect("a group").member_id();
+    let before = name();
+    for (request, error) in [
+        (
+            RDKafkaApiKey::JoinGroup,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
+        ),
+        (
+            RDKafkaApiKey::Heartbeat,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
+        ),
+    ] {
+        cluster.request_errors(request, &[error]);
+    }
+    eventually("another member", || {
+        assert!(matches!(member.poll(SHORT), Polled::Nothing));
+        let told = member.take_event();
+        assert!(
+            told.is_none() || told == Some(GroupEvent::Assigned(vec![])),
+            "{told:?}"
+        );
+        let now = name();
+        (!now.is_empty() && now != before).then_some(())
+    });
 }

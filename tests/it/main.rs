@@ -9,6 +9,7 @@ mod commands;
 mod coordinators;
 mod crashes;
 mod exactly_once;
+mod limits;
 mod rates;
 mod running;
 #[path = "../support/mod.rs"]

@@ -13,24 +13,26 @@ use tollkeeper::kafka::{
 
 use crate::support::{Cluster, Deployment, Running, WAIT, eventually, now};
 
-fn deployed(partitions: i32) -> Deployment {
+/// Topics for a worker, on the cluster of all tests.
+pub fn deployed(partitions: i32) -> Deployment {
     let deployment = Deployment::of(Cluster::shared(), partitions, "");
     deployment.done("topics create");
     deployment
 }
 
-fn tick(tenant: &str, call: u32) -> String {
+/// A tick of a tenant that nobody knows: one rejected record.
+pub fn tick(tenant: &str, call: u32) -> String {
     format!(
         r#"{{"type":"CallMinuteTick","event_id":"tick-{call}","tenant_id":"{tenant}","occurred_at":"2026-11-23T10:00:00.000Z","call_id":"c{call}","minute":1}}"#
     )
 }
 
-fn publish(deployment: &Deployment, lines: &[String]) {
+pub fn publish(deployment: &Deployment, lines: &[String]) {
     let file = deployment.file("events.jsonl", &lines.join("\n"));
     deployment.done(&format!("publish {file}"));
 }
 
-fn rejected(deployment: &Deployment) -> usize {
+pub fn rejected(deployment: &Deployment) -> usize {
     deployment.consume("rejected").len()
 }
 

@@ -9,7 +9,7 @@ use tollkeeper::charging::Settings;
 use tollkeeper::flow::{ExitReason, FlowSettings};
 use tollkeeper::journal::{Genesis, JournalSettings};
 use tollkeeper::kafka::{
-    Admin, CardFollower, Clock, Error, News, Observer, WorkerSettings, run_workers,
+    Admin, CardFollower, Clock, Error, News, Observer, Waiting, WorkerSettings, run_workers,
 };
 
 use super::load::now;
@@ -135,6 +135,7 @@ pub fn settings(deployment: &Deployment, instance: &str) -> WorkerSettings {
         genesis,
         trims: true,
         leave: false,
+        waiting: Waiting::default(),
         names,
     }
 }

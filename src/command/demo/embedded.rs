@@ -22,7 +22,7 @@ use crate::http::{Server, Shown};
 use crate::journal::{Genesis, JournalSettings};
 use crate::kafka::{
     self, CardFollower, Connection, EmbeddedCluster, Isolation, Message as _, Publisher, Read,
-    Start, TopicNames, TopicReader, WorkerSettings, found_journals, run_workers,
+    Start, TopicNames, TopicReader, Waiting, WorkerSettings, found_journals, run_workers,
 };
 use crate::rates::{parse_csv, part_key, split};
 use crate::telemetry::Metrics;
@@ -263,6 +263,7 @@ fn worker_settings(connection: Connection, names: TopicNames) -> WorkerSettings 
         // The embedded cluster cannot delete records.
         trims: false,
         leave: true,
+        waiting: Waiting::default(),
     }
 }
 
