@@ -1,4 +1,4 @@
-//! Writes one record a transaction: the changes, and as much of the sweep.
+//! Writes one record a transaction: the changes, and a slice of the sweep.
 
 use std::ops::Range;
 
@@ -237,10 +237,12 @@ impl Writer {
         put_written(&mut self.rows, key, &self.fixed, &self.moving);
     }
 
-    /// Sweeps on for as many bytes as the record has besides, within bounds, and counts the rows.
+    /// Sweeps on for a quarter more bytes than the record has besides, within bounds, and counts the rows:
+    /// so that two rounds, the most that is kept, are less than four times the state.
     fn put_slice(&mut self, rows: &Rows<'_>) -> (Slice, usize) {
         let changed = self.rows.len();
-        let budget = (changed + OVERHEAD).clamp(SWEEP_BYTES_AT_LEAST, SWEEP_BYTES_AT_MOST);
+        let besides = changed + OVERHEAD;
+        let budget = (besides + besides / 4).clamp(SWEEP_BYTES_AT_LEAST, SWEEP_BYTES_AT_MOST);
         let after = self.rounds.after;
         let (mut to, mut swept) = (after, 0);
         let mut next = (rows.next)(to);
