@@ -2,21 +2,20 @@
 //! them all.
 #![allow(missing_docs)]
 
+#[path = "bounds/cards.rs"]
+mod cards;
 #[path = "bounds/desk.rs"]
 mod desk;
-
-use std::fmt::Write as _;
 
 use tollkeeper::charging::{Part, Partition, RowKey, Settings, Table};
 use tollkeeper::codec::{EventDecoder, RecordEncoder, SchemaSet};
 use tollkeeper::domain::{
-    CallOrderKind, Country, Moment, Money, OrderReason, Record, RejectReason, TenantStatus,
-    Threshold, ThresholdKind,
+    CallOrderKind, Country, Money, OrderReason, Record, RejectReason, TenantStatus, Threshold,
+    ThresholdKind,
 };
 use tollkeeper::journal::{
     DEFAULT_MESSAGE_BYTES, Genesis, JournalSettings, Restorer, encode_genesis,
 };
-use tollkeeper::rates::{PartAssembler, RateCard, canonical_csv, parse_csv, split};
 
 use desk::{Desk, configuration, grant, number, start, tick};
 
@@ -357,57 +356,4 @@ fn ends_among_100000_calls_under_a_cut_are_answered_at_once() {
     // What an end gave back covered minute 3 of one call each time.
     let again = orders(&desk, CallOrderKind::CutOffCancelled, OrderReason::Credit);
     assert_eq!(again, ENDS);
-}
-
-#[test]
-fn a_rate_card_of_100000_rows_is_read_published_and_found_in() {
-    let mut csv = format!("{}\n", desk::COLUMNS);
-    for row in 0..100_000 {
-        writeln!(csv, "DIAL_OUT,49{row:06},,DE,0.01,,60,60,,,,,,,,").expect("a string takes all");
-    }
-    let rows = parse_csv(csv.as_bytes()).expect("a good card");
-    assert_eq!(rows.len(), 100_000);
-    assert_eq!(canonical_csv(&rows).lines().count(), 100_001);
-    let eur = tollkeeper::domain::Currency::parse("EUR").expect("a currency");
-    let mut assembler = PartAssembler::default();
-    let mut whole = None;
-    for part in split("large", 1, eur, &rows).expect("it can be cut") {
-        assert!(part.rows.len() <= 512 * 1024);
-        whole = assembler.take(part, Moment::EARLIEST).expect("a part");
-    }
-    let (card, _) = whole.expect("its last part was taken");
-    assert_eq!(card.rows().len(), 100_000);
-    check_found(&card, "+4901234578", Some("49012345"));
-    check_found(&card, "+3312345678", None);
-}
-
-fn check_found(card: &RateCard, number: &str, prefix: Option<&str>) {
-    let number = tollkeeper::domain::PhoneNumber::parse(number).expect("a number");
-    let kind = tollkeeper::domain::LegKind::DialOut;
-    let found = card.find(kind, number, Moment::from_millis(1_800_000_000_000));
-    assert_eq!(found.row.map(|row| &*row.prefix), prefix);
-}
-
-#[test]
-fn a_rate_card_beyond_its_bounds_is_refused_and_says_so() {
-    let first = |csv: &[u8]| parse_csv(csv).expect_err("beyond a bound");
-    let large = vec![b'x'; 64 * 1024 * 1024 + 1];
-    assert_eq!(first(&large)[0].what, "the file is larger than 64 MiB");
-
-    let mut csv = format!("{}\n", desk::COLUMNS);
-    csv += &"DIAL_OUT,49\n".repeat(10_001);
-    let faults = first(csv.as_bytes());
-    assert_eq!(faults.len(), 10_001);
-    let last = &faults[10_000].what;
-    assert_eq!(last, "after 10000 faults the rest is not checked");
-}
-
-#[test]
-fn a_rate_card_of_more_than_a_million_rows_is_refused() {
-    let mut csv = format!("{}\n", desk::COLUMNS);
-    for row in 0..=1_000_000 {
-        writeln!(csv, "DIAL_OUT,1{row:07},,,0,,,,,,,,,,,").expect("a string takes all");
-    }
-    let faults = parse_csv(csv.as_bytes()).expect_err("too many rows");
-    assert_eq!(faults[0].what, "more than 1000000 rows");
 }

@@ -10,10 +10,12 @@ mod credit;
 mod entry;
 mod expiry;
 mod figures;
+mod halves;
 mod image;
 mod index;
 mod parking;
 mod partition;
+mod restoring;
 mod rows;
 mod settings;
 #[cfg(test)]
@@ -23,7 +25,7 @@ mod turn;
 mod validate;
 
 pub use figures::{LegFigures, Remembered, TenantFigures};
-pub use image::Restoring;
 pub use partition::Partition;
+pub use restoring::Restoring;
 pub use rows::{Change, Layout, Part, RowError, RowKey, Table};
 pub use settings::{Facts, RawRef, Settings};

@@ -3,4 +3,5 @@
 
 mod broken;
 mod good;
+mod unfit;
 mod world;
