@@ -1,8 +1,8 @@
 //! Chaos on a real Apache Kafka: workers, brokers and the network between them fail by a seed, under
 //! load, round after round, and after each round the books must balance.
 //!
-//! `cargo test --release --test chaos -- --for 4m --seed 1`; `--help` says what else there is. Without
-//! arguments it does nothing, so that `cargo test` passes over it.
+//! `cargo test --release --test chaos -- --for 4m --seed 1`, as `./check` runs it; `--help` says what else
+//! there is. Without arguments it does nothing, so that `cargo test` passes over it.
 #![allow(missing_docs, clippy::disallowed_methods)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 

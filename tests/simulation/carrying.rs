@@ -47,8 +47,8 @@ impl Worker {
             Command::Restore { partition, attempt } => {
                 self.restores += 1;
                 let finding = Finding::new(world.now, self.id, partition, attempt);
-                let at = world.now + world.dice.between(0, 5);
-                world.queue.put(at, Event::Find(Box::new(finding)));
+                self.finds.push_back(Box::new(finding));
+                self.find_next(world);
             }
             Command::Read { partition, offset } => {
                 self.consumer.start(partition, offset);
@@ -88,7 +88,8 @@ impl Worker {
             Command::Offer(partition) => self.offer(world, partition),
             Command::Trim { partition, before } => world.trim(partition, before),
             Command::Stop { partition, reason } => world.stopped(partition, &reason),
-            Command::Resumed(_) | Command::Warn(_) | Command::Report(_) => {}
+            Command::Resumed(_) => world.stirred_at = world.now,
+            Command::Warn(_) | Command::Report(_) => {}
             Command::Exit(reason) => self.exit = Some(reason),
         }
     }

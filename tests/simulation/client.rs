@@ -341,7 +341,7 @@ impl World {
         if self.broker.would_end(id.name, epoch)
             && let Some(deciding) = self.broker.deciding(id.name)
         {
-            self.committed_at = self.now;
+            self.stirred_at = self.now;
             let checked = self.checks.commit(&self.broker, &deciding);
             self.note(|| format!("name {} commits {:?}", id.name, deciding.offsets));
             if let Err(broken) = checked {

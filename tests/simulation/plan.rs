@@ -30,6 +30,7 @@ pub enum Fault {
     SkewedClock,
     RefusedSend,
     SlowEnds,
+    SlowFinds,
     SlowTrims,
     SlowCards,
     LateAbort,
@@ -44,7 +45,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 30] = [
+    pub const ALL: [Fault; 31] = [
         Fault::Crash,
         Fault::Pause,
         Fault::Double,
@@ -64,6 +65,7 @@ impl Fault {
         Fault::SkewedClock,
         Fault::RefusedSend,
         Fault::SlowEnds,
+        Fault::SlowFinds,
         Fault::SlowTrims,
         Fault::SlowCards,
         Fault::LateAbort,
@@ -104,6 +106,7 @@ pub struct Plan {
     /// Milliseconds between two throws.
     pub throw_every: u64,
     pub slow_ends: u64,
+    pub slow_finds: u64,
     pub slow_trims: u64,
     pub slow_cards: u64,
     pub slow_cards_by: u64,
@@ -162,6 +165,7 @@ impl Plan {
             rates,
             throw_every: *dice.pick(&[100, 400]),
             slow_ends: wild(dice, 400_000),
+            slow_finds: wild(dice, 100_000),
             slow_trims: wild(dice, 600_000),
             slow_cards: wild(dice, 1_000_000),
             slow_cards_by: *dice.pick(&[500, 5_000]),
@@ -187,6 +191,7 @@ impl Plan {
         plan.crash = 0;
         plan.rates = [0; Fault::COMING];
         plan.slow_ends = 0;
+        plan.slow_finds = 0;
         plan.slow_trims = 0;
         plan.slow_cards = 0;
         plan.aborted_input = 0;

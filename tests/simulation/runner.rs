@@ -88,7 +88,7 @@ fn play(world: &mut World, steps: &mut BTreeMap<usize, u64>) -> Result<(), Broke
         world.is_written_or_calm() && world.is_processed()
     })?;
     world.jump(SILENCE_MS);
-    world.committed_at = world.now;
+    world.stirred_at = world.now;
     let moment = world.clock();
     within(world, "silent", |world| world.is_quiet(moment))?;
     let inputs = std::mem::take(&mut world.broker.input);

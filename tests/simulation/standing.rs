@@ -28,7 +28,7 @@ impl World {
     pub fn is_quiet(&self, moment: Moment) -> bool {
         // As long as a worker may hold everything.
         let pause = self.plan.flow.transaction_timeout + 2_500;
-        self.now - self.committed_at > pause
+        self.now - self.stirred_at > pause
             && self.checks.is_silent()
             && (0..self.plan.partitions).all(|partition| {
                 let mut times = self

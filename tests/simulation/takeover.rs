@@ -8,7 +8,7 @@ use tollkeeper::domain::Moment;
 
 use super::broker::journal;
 use super::plan::Fault;
-use super::worker::Answer;
+use super::worker::{Answer, Worker};
 use super::world::{Event, World};
 
 /// How long each question may take.
@@ -59,6 +59,20 @@ impl Finding {
     }
 }
 
+impl Worker {
+    /// Begins with the next take-over, unless one is being read.
+    pub fn find_next(&mut self, world: &mut World) {
+        if !self.finding
+            && let Some(mut finding) = self.finds.pop_front()
+        {
+            self.finding = true;
+            finding.since = world.now;
+            let at = world.now + world.dice.between(0, 5);
+            world.queue.put(at, Event::Find(finding));
+        }
+    }
+}
+
 impl World {
     /// Asks the next question, or the same one again, or gives up.
     pub fn find(&mut self, mut finding: Box<Finding>) {
@@ -84,7 +98,13 @@ impl World {
             return self.read(&finding, journal, stable_end);
         }
         finding.since = self.now;
-        let after = self.dice.between(0, 4);
+        // A journal may be long, and others may wait to be read before it.
+        let after = if self.busy && self.dice.chance(self.plan.slow_finds) {
+            self.count(Fault::SlowFinds, 1);
+            self.dice.between(100, TIMEOUT)
+        } else {
+            self.dice.between(0, 4)
+        };
         self.queue.put(self.now + after, Event::Find(finding));
     }
 
@@ -217,10 +237,17 @@ impl World {
 
     /// An answer comes to a worker's queue.
     pub fn answer(&mut self, worker: usize, answer: Answer) {
-        if let Some(to) = self.workers.get_mut(&worker) {
-            to.answers.push_back(answer);
-            self.nudge(worker);
+        let found = matches!(answer, Answer::Found { .. });
+        let Some(mut to) = self.workers.remove(&worker) else {
+            return;
+        };
+        to.answers.push_back(answer);
+        if found {
+            to.finding = false;
+            to.find_next(self);
         }
+        self.workers.insert(worker, to);
+        self.nudge(worker);
     }
 
     /// The brokers are asked where a partition ends; the answer may take its time.

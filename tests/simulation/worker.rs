@@ -16,6 +16,7 @@ use super::carrying::{Blocked, shown};
 use super::client::Client;
 use super::consumer::{Consumer, GroupEvent, Poll, Polled};
 use super::script::Script;
+use super::takeover::Finding;
 use super::world::{Event, World};
 
 /// An answer of a side thread.
@@ -64,6 +65,9 @@ pub struct Worker {
     /// The run being taken, which may be offered again.
     left: Option<(i32, Range<usize>)>,
     pub answers: VecDeque<Answer>,
+    /// Take-overs that wait for the one that is read; the process reads one at a time.
+    pub finds: VecDeque<Box<Finding>>,
+    pub finding: bool,
     pub(super) restores: usize,
     pub(super) cards_seen: usize,
     pub(super) started: u64,
@@ -98,6 +102,8 @@ impl Worker {
             runs: VecDeque::new(),
             left: None,
             answers: VecDeque::new(),
+            finds: VecDeque::new(),
+            finding: false,
             restores: 0,
             cards_seen: world.cards_seen,
             started: world.now,

@@ -103,8 +103,8 @@ pub struct World {
     pub busy: bool,
     pub slow_markers_until: u64,
     pub refuse_sends: u32,
-    /// When a transaction was committed last.
-    pub committed_at: u64,
+    /// When a transaction was committed or a partition resumed last.
+    pub stirred_at: u64,
     pub broken: Option<Broken>,
     pub trace: Option<Vec<String>>,
     pub steps: u64,
@@ -142,7 +142,7 @@ impl World {
             busy: true,
             slow_markers_until: 0,
             refuse_sends: 0,
-            committed_at: 0,
+            stirred_at: 0,
             broken: None,
             trace: traced.then(Vec::new),
             steps: 0,
