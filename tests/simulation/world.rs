@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tollkeeper::codec::{Partitioner, partition_of};
 use tollkeeper::domain::Moment;
 use tollkeeper::flow::{InputPosition, Permit};
 use tollkeeper::journal::{Genesis, encode_genesis};
@@ -20,7 +21,7 @@ use super::queue::Queue;
 use super::rates;
 use super::reference::Office;
 use super::takeover::Finding;
-use super::traffic::Traffic;
+use super::traffic::{TRIP, Traffic};
 use super::worker::{Answer, Worker};
 
 /// Where the clocks begin.
@@ -320,8 +321,31 @@ impl World {
                 .put(self.now + after, Event::InputMarker(partition, commit));
             return;
         }
+        let trips = self.trips(partition, &message);
         let offset = self.broker.input_mut(partition).append(Rc::new(message));
         self.note(|| format!("input {partition}@{offset}"));
+        if trips && self.dice.chance(400_000) {
+            // An operator may know of it before a worker comes to it.
+            let permit = Permit::SkipRecord(offset);
+            self.wanted.insert(partition, permit);
+            self.queue.put(self.now, Event::Permit(partition, permit));
+        }
+    }
+
+    /// Whether a record trips an assertion when a partition comes to it.
+    fn trips(&self, partition: i32, message: &Message) -> bool {
+        let event = self
+            .checks
+            .office
+            .decoder
+            .decode(message.payload.as_deref());
+        self.plan.trips > 0
+            && event.is_ok_and(|event| {
+                let tenant = event.tenant_id.as_bytes();
+                event.event_id == TRIP
+                    && message.key.as_deref() == Some(tenant)
+                    && partition_of(Partitioner::Murmur2, tenant, self.plan.partitions) == partition
+            })
     }
 
     fn publish_card(&mut self, version: usize) {
