@@ -197,12 +197,7 @@ impl World {
         journal: Result<Restored, JournalError>,
         stable_end: i64,
     ) {
-        let &Finding {
-            worker,
-            partition,
-            attempt,
-            ..
-        } = finding;
+        let partition = finding.partition;
         if let Ok(restored) = &journal
             && let Err(broken) = self.checks.restored(partition, restored)
         {
@@ -216,38 +211,35 @@ impl World {
             input_end: finding.input.1,
             permit: finding.permit,
         };
-        self.answer(
-            worker,
-            Answer::Found {
-                partition,
-                attempt,
-                found: Ok(Box::new(found)),
-            },
-        );
+        self.answered(finding, Ok(Box::new(found)));
     }
 
     fn not_found(&mut self, finding: &Finding) {
+        self.answered(finding, Err("Kafka did not answer".to_owned()));
+    }
+
+    /// The worker gets its answer, and its process begins with the next take-over.
+    fn answered(&mut self, finding: &Finding, found: Result<Box<Found>, String>) {
+        let Some(mut worker) = self.workers.remove(&finding.worker) else {
+            return;
+        };
+        worker.finding = false;
+        worker.find_next(self);
+        self.workers.insert(finding.worker, worker);
         let answer = Answer::Found {
             partition: finding.partition,
             attempt: finding.attempt,
-            found: Err("Kafka did not answer".to_owned()),
+            found,
         };
         self.answer(finding.worker, answer);
     }
 
     /// An answer comes to a worker's queue.
     pub fn answer(&mut self, worker: usize, answer: Answer) {
-        let found = matches!(answer, Answer::Found { .. });
-        let Some(mut to) = self.workers.remove(&worker) else {
-            return;
-        };
-        to.answers.push_back(answer);
-        if found {
-            to.finding = false;
-            to.find_next(self);
+        if let Some(to) = self.workers.get_mut(&worker) {
+            to.answers.push_back(answer);
+            self.nudge(worker);
         }
-        self.workers.insert(worker, to);
-        self.nudge(worker);
     }
 
     /// The brokers are asked where a partition ends; the answer may take its time.

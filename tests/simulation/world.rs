@@ -334,18 +334,17 @@ impl World {
 
     /// Whether a record trips an assertion when a partition comes to it.
     fn trips(&self, partition: i32, message: &Message) -> bool {
-        let event = self
-            .checks
-            .office
-            .decoder
-            .decode(message.payload.as_deref());
-        self.plan.trips > 0
-            && event.is_ok_and(|event| {
-                let tenant = event.tenant_id.as_bytes();
-                event.event_id == TRIP
-                    && message.key.as_deref() == Some(tenant)
-                    && partition_of(Partitioner::Murmur2, tenant, self.plan.partitions) == partition
-            })
+        if self.plan.trips == 0 {
+            return false;
+        }
+        let decoder = &self.checks.office.decoder;
+        let event = decoder.decode(message.payload.as_deref());
+        event.is_ok_and(|event| {
+            let tenant = event.tenant_id.as_bytes();
+            event.event_id == TRIP
+                && message.key.as_deref() == Some(tenant)
+                && partition_of(Partitioner::Murmur2, tenant, self.plan.partitions) == partition
+        })
     }
 
     fn publish_card(&mut self, version: usize) {
