@@ -13,8 +13,7 @@ const LOAD: Load = Load {
 };
 
 fn deployed() -> Deployment {
-    let deployment = Deployment::of(Cluster::shared(), 3, "");
-    deployment.done("topics create");
+    let deployment = Deployment::created(Cluster::shared(), 3);
     LOAD.prepare(&deployment);
     deployment
 }

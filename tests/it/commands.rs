@@ -15,9 +15,7 @@ const LINES: &str = r#"{"type":"CreditGranted","event_id":"e1","tenant_id":"cont
 "#;
 
 fn deployed(partitions: i32) -> Deployment {
-    let deployment = Deployment::of(Cluster::shared(), partitions, "");
-    deployment.done("topics create");
-    deployment
+    Deployment::created(Cluster::shared(), partitions)
 }
 
 #[test]

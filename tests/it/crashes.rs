@@ -13,8 +13,7 @@ const LOAD: Load = Load {
 };
 
 fn deployed(cluster: Cluster) -> Deployment {
-    let deployment = Deployment::of(cluster, 4, "");
-    deployment.done("topics create");
+    let deployment = Deployment::created(cluster, 4);
     LOAD.prepare(&deployment);
     deployment
 }

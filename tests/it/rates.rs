@@ -8,9 +8,7 @@ use crate::support::{Cluster, Deployment};
 const HEADER: &str = "kind,prefix,destination,country,rate_per_minute,connection_fee,initial_s,increment_s,effective_from,effective_to,days,time_from,time_to,zone,barred,premium";
 
 fn deployed() -> Deployment {
-    let deployment = Deployment::of(Cluster::shared(), 1, "");
-    deployment.done("topics create");
-    deployment
+    Deployment::created(Cluster::shared(), 1)
 }
 
 fn card(rate: &str) -> String {

@@ -15,9 +15,7 @@ use crate::support::{Cluster, Deployment, Running, WAIT, eventually, now};
 
 /// Topics for a worker, on the cluster of all tests.
 pub fn deployed(partitions: i32) -> Deployment {
-    let deployment = Deployment::of(Cluster::shared(), partitions, "");
-    deployment.done("topics create");
-    deployment
+    Deployment::created(Cluster::shared(), partitions)
 }
 
 /// A tick of a tenant that nobody knows: one rejected record.

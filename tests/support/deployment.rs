@@ -32,7 +32,14 @@ impl Deployment {
         Self::replicated(cluster, partitions, 1, more)
     }
 
-    /// The same with so many replicas of every topic, of which one may be missing.
+    /// The same, with its topics made.
+    pub fn created(cluster: Cluster, partitions: i32) -> Self {
+        let deployment = Self::of(cluster, partitions, "");
+        deployment.done("topics create");
+        deployment
+    }
+
+    /// The first with so many replicas of every topic, of which one may be missing.
     pub fn replicated(cluster: Cluster, partitions: i32, replicas: u32, more: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("tollkeeper-{}", cluster.name("files")));
         std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
