@@ -2,12 +2,16 @@
 
 use expect_test::expect;
 
-use super::stage::{P, Raw, Stage, junk, unknown_start};
+use super::stage::{P, Raw, Stage, configured, junk, unknown_start};
 use crate::flow::{Failure, Happened};
 
-/// A flow that holds back what it has, with two partitions at work.
+/// A flow that holds back what it has, with two partitions at work. A configuration at offset 1 trips an
+/// assertion.
 fn two() -> Stage {
-    let mut stage = Stage::at_work(|settings| settings.held_bytes = 1_000);
+    let mut stage = Stage::at_work(|settings| {
+        settings.held_bytes = 1_000;
+        settings.trip_on_event = Some("e1".to_owned());
+    });
     stage.tell(Happened::Assigned(vec![1]));
     stage.tell(Happened::Time);
     stage.find(1);
@@ -123,6 +127,30 @@ fn once_something_is_sent_all_goes_with_an_order() {
         report 2 records
     "#]]
     .assert_eq(&stage.commit_all());
+}
+
+#[test]
+fn a_partition_with_nothing_to_commit_leaves_the_others_what_they_have() {
+    let mut stage = two();
+    stage.poll(0, &[configured(1)]);
+    stage.pass(50).tell(Happened::Time);
+    stage.find(P);
+    // It halts before its first record, which tripped an assertion.
+    assert_eq!(stage.poll(0, &[configured(1)]), "");
+    assert_eq!(stage.pass(10).poll_of(1, 0, &[junk(0)]), "");
+    expect![[r#"
+        report 0 records
+        AskEnd(0)
+        Unread([0])
+        stop 0: the record at offset `1` trips an assertion (tripped by a test); `tollkeeper skip` moves it to the rejected topic
+    "#]].assert_eq(&stage.pass(40).tell(Happened::Time));
+    expect![[r#"
+        Begin
+        send offsets 1@1 record 1
+        AskPermit(0)
+    "#]]
+    .assert_eq(&stage.pass(10).tell(Happened::Time));
+    commits_the_other(&mut stage);
 }
 
 #[test]
