@@ -72,6 +72,9 @@ struct Arguments {
     /// that its memory and its journal stay as they are.
     #[arg(long, value_parser = duration)]
     soak: Option<Duration>,
+    /// The worker that `--soak` starts.
+    #[arg(long, hide = true, num_args = 3, value_names = ["BOOTSTRAP", "PREFIX", "BEGUN"])]
+    soak_worker: Option<Vec<String>>,
     /// Keep a deployment that does not come back, for a look at it.
     #[arg(long)]
     hold: bool,
@@ -83,6 +86,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::parse();
+    if let Some([bootstrap, prefix, begun]) = arguments.soak_worker.as_deref() {
+        soak::work(bootstrap, prefix, begun);
+        return ExitCode::SUCCESS;
+    }
     if arguments.rounds.is_none() && arguments.span.is_none() {
         arguments.span = Some(Duration::from_secs(240));
     }

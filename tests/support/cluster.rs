@@ -42,6 +42,14 @@ impl Cluster {
         }
     }
 
+    /// One that another process has named so.
+    pub fn named(bootstrap: &str, prefix: &str) -> Self {
+        Cluster {
+            bootstrap: bootstrap.to_owned(),
+            prefix: prefix.to_owned(),
+        }
+    }
+
     /// Where it is.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap

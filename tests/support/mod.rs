@@ -12,6 +12,6 @@ mod wait;
 pub use cluster::{Cluster, Own};
 pub use deployment::Deployment;
 pub use load::{Load, now};
-pub use process::Process;
+pub use process::{Process, resident_kib};
 pub use running::Running;
 pub use wait::{WAIT, eventually};

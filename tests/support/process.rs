@@ -116,11 +116,7 @@ impl Process {
 
     /// Its memory, KiB.
     pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
-            .expect("a process that runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
-        kib.and_then(|kib| kib.parse().ok()).expect("a size")
+        resident_kib(self.child.id())
     }
 
     /// Waits for its end.
@@ -140,4 +136,13 @@ impl Drop for Process {
             eprintln!("{}:\n{}", self.log, self.log());
         }
     }
+}
+
+/// The memory of a process that runs, KiB.
+pub fn resident_kib(pid: u32) -> u64 {
+    let status =
+        std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse().ok()).expect("a size")
 }

@@ -13,7 +13,7 @@ use tollkeeper::kafka::{
 };
 
 use super::load::now;
-use super::{Deployment, WAIT, eventually};
+use super::{Cluster, Deployment, WAIT, eventually};
 
 /// Workers that run until they are stopped or dropped.
 pub struct Running {
@@ -30,7 +30,7 @@ impl Running {
         instance: &str,
         change: impl FnOnce(&mut WorkerSettings),
     ) -> Self {
-        let mut settings = settings(deployment, instance);
+        let mut settings = settings(deployment.cluster(), instance);
         change(&mut settings);
         let cards = CardFollower::read(&settings.connection, &settings.names.rate_cards)
             .expect("the rate cards can be read");
@@ -101,9 +101,8 @@ impl Drop for Running {
     }
 }
 
-/// The settings of one worker of this name on a deployment.
-pub fn settings(deployment: &Deployment, instance: &str) -> WorkerSettings {
-    let cluster = deployment.cluster();
+/// The settings of one worker of this name.
+pub fn settings(cluster: &Cluster, instance: &str) -> WorkerSettings {
     let admin = Admin::new(&cluster.connection(), WAIT).expect("an admin client");
     let names = cluster.topics();
     let events = admin

@@ -1,17 +1,16 @@
 //! A worker under steady load while time runs fast: what it remembers it must forget again, so that its
 //! memory and its journal stay as they are.
 
+mod journals;
+mod worker;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use tollkeeper::charging::Part;
 use tollkeeper::domain::Moment;
-use tollkeeper::journal::{JournalSettings, Restorer};
+use tollkeeper::journal::JournalSettings;
 use tollkeeper::kafka::{
-    Admin, CardFollower, Clock, Error, Isolation, Message as _, News, Observer, Start, TopicReader,
-    TopicSettings, Wanted, WorkerSettings, found_journals, plan, run_workers,
+    Admin, Clock, TopicSettings, Wanted, WorkerSettings, found_journals, plan,
 };
 
 use crate::PARTITIONS;
@@ -19,6 +18,9 @@ use crate::pause::pause;
 use crate::platform::{Plan, Platform};
 use crate::support::running::settings;
 use crate::support::{Deployment, Own, WAIT, now};
+
+use worker::Worker;
+pub use worker::work;
 
 /// How much faster time runs.
 const FASTER: i64 = 60;
@@ -43,8 +45,6 @@ pub fn run(span: Duration, seed: u64, rate: u64) {
     let deployment = Deployment::of(own.cluster(), PARTITIONS, "");
     let settings = prepared(&deployment);
     let begun = now();
-    let clock: Clock =
-        Arc::new(move || begun.plus_millis((now().millis() - begun.millis()) * FASTER));
     let plan = Plan {
         seed,
         partitions: PARTITIONS,
@@ -53,39 +53,19 @@ pub fn run(span: Duration, seed: u64, rate: u64) {
         live_calls: usize::try_from(rate).expect("a rate fits"),
         silent_until: Instant::now() + span,
         grants: 1_000_000,
-        clock: Arc::clone(&clock),
+        clock: faster(begun),
     };
     Platform::found(&deployment, &plan);
-    let stop = AtomicBool::new(false);
-    let progress = Arc::new(Seen::default());
-    thread::scope(|scope| {
-        // Whatever ends this, the worker ends with it.
-        let _ends = Ends(&stop);
-        let worker = scope.spawn(|| work(&settings, &clock, &progress, &stop));
-        let samples = sampled(&deployment, &settings, plan, &progress, span);
-        stop.store(true, Ordering::Relaxed);
-        let exits = worker.join().expect("no panic").expect("workers that ran");
-        println!("{exits:?}");
-        judge(&samples);
-    });
+    let worker = Worker::start(deployment.cluster(), begun);
+    let samples = sampled(&deployment, &settings, plan, &worker, span);
+    println!("{}", worker.stop());
+    judge(&samples);
     println!("{}", deployment.done("audit"));
 }
 
-/// Stops the worker.
-struct Ends<'s>(&'s AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-#[derive(Default)]
-struct Seen {
-    events: AtomicU64,
-    live_calls: AtomicU64,
-    /// The worker has ended.
-    ended: AtomicBool,
+/// What time it is where time runs faster since this moment.
+fn faster(begun: Moment) -> Clock {
+    Arc::new(move || begun.plus_millis((now().millis() - begun.millis()) * FASTER))
 }
 
 /// The topics as `tollkeeper topics create` makes them, but for timestamps, which are the platform's,
@@ -119,7 +99,7 @@ fn prepared(deployment: &Deployment) -> WorkerSettings {
         }
         admin.create(&topic).expect("created");
     }
-    let settings = settings(deployment, "soak");
+    let settings = settings(cluster, worker::INSTANCE);
     found_journals(
         &settings.connection,
         &settings.names,
@@ -131,41 +111,11 @@ fn prepared(deployment: &Deployment) -> WorkerSettings {
     settings
 }
 
-fn work(
-    settings: &WorkerSettings,
-    clock: &Clock,
-    seen: &Arc<Seen>,
-    stop: &AtomicBool,
-) -> Result<Vec<tollkeeper::flow::ExitReason>, Error> {
-    let cards = CardFollower::read(&settings.connection, &settings.names.rate_cards)?;
-    let shelf = Arc::clone(cards.shelf());
-    let _told = Ended(seen);
-    let seen = Arc::clone(seen);
-    let observer: Observer = Arc::new(move |news: News<'_>| {
-        if let News::Committed { counts, .. } = news {
-            seen.events.fetch_add(counts.records(), Ordering::Relaxed);
-            let live = counts.lanes.first().map_or(0, |lane| lane.live_calls);
-            let live = u64::try_from(live).expect("a count fits");
-            seen.live_calls.store(live, Ordering::Relaxed);
-        }
-    });
-    run_workers(settings, &shelf, clock, &observer, stop)
-}
-
-/// Tells that the worker has ended, however it did.
-struct Ended<'s>(&'s Seen);
-
-impl Drop for Ended<'_> {
-    fn drop(&mut self) {
-        self.0.ended.store(true, Ordering::Relaxed);
-    }
-}
-
 fn sampled(
     deployment: &Deployment,
     settings: &WorkerSettings,
     plan: Plan,
-    seen: &Seen,
+    worker: &Worker,
     span: Duration,
 ) -> Vec<Sample> {
     let clock = Arc::clone(&plan.clock);
@@ -180,11 +130,8 @@ fn sampled(
     while begun.elapsed() < span {
         pause(EVERY);
         platform.must_be_well();
-        let ended = seen.ended.load(Ordering::Relaxed);
-        assert!(!ended, "the worker has ended by itself");
-        // Before the journals are read, which takes memory of its own.
-        let resident_kib = resident_kib();
-        let (state_bytes, journal_bytes) = journal(settings);
+        let resident_kib = worker.resident_kib();
+        let (state_bytes, journal_bytes) = journals::measured(settings);
         let sample = Sample {
             resident_kib,
             state_bytes,
@@ -194,8 +141,8 @@ fn sampled(
             "| {:.0?} | {} | {} | {} | {} | {} | {} | {} % |",
             begun.elapsed(),
             hours(first, clock()),
-            seen.events.load(Ordering::Relaxed),
-            seen.live_calls.load(Ordering::Relaxed),
+            worker.events(),
+            worker.live_calls(),
             sample.resident_kib / 1_024,
             state_bytes / 1_024,
             journal_bytes / 1_024,
@@ -213,59 +160,6 @@ fn sampled(
 fn hours(from: Moment, to: Moment) -> String {
     let minutes = (to.millis() - from.millis()) / 60_000;
     format!("{} h {} min", minutes / 60, minutes % 60)
-}
-
-/// The bytes of the state and of the journals that hold it.
-fn journal(settings: &WorkerSettings) -> (usize, usize) {
-    let mut whole = (0, 0);
-    for partition in 0..PARTITIONS {
-        let (state, journal) = loop {
-            match of_partition(settings, partition) {
-                // Trimmed meanwhile: again, from its new start.
-                Err(Error::Trimmed { .. }) => {}
-                read => break read.expect("the journal can be read"),
-            }
-        };
-        whole = (whole.0 + state, whole.1 + journal);
-    }
-    whole
-}
-
-fn of_partition(settings: &WorkerSettings, partition: i32) -> Result<(usize, usize), Error> {
-    let topic = &settings.names.state;
-    let mut reader = TopicReader::open(
-        &settings.connection,
-        topic,
-        Isolation::Committed,
-        None,
-        WAIT,
-    )?;
-    let (genesis, charging) = (settings.genesis.clone(), settings.charging);
-    let mut restorer = Restorer::new(genesis, partition, settings.journal, charging, None);
-    let mut journal = 0;
-    reader.read_to_end(&[(partition, Start::Beginning)], WAIT, |message| {
-        let payload = message.payload().unwrap_or_default();
-        journal += payload.len();
-        let fed = restorer.feed(message.offset(), payload);
-        fed.expect("a sound journal");
-        std::ops::ControlFlow::Continue(())
-    })?;
-    let partition = restorer.finish().expect("a whole journal").partition;
-    let (mut row, mut bytes) = (partition.next_row(None), Vec::new());
-    while let Some(key) = row {
-        partition.write_row(key, Part::Fixed, &mut bytes);
-        partition.write_row(key, Part::Moving, &mut bytes);
-        row = partition.next_row(Some(key));
-    }
-    Ok((bytes.len(), journal))
-}
-
-/// The memory of this process, in which worker and platform both are.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
-    kib.and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
 /// Once warm, memory and journal stay as they are, and the journal within four times the state.
