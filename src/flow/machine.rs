@@ -286,8 +286,9 @@ impl Flow {
     /// Partitions are ours as long as we are the member that they were given to. librdkafka keeps them
     /// where the coordinator no longer knows the member that wants to join: it joins as another one, and
     /// from then on what it commits is taken, although the partitions may have had another owner since.
+    /// The same holds for those of which we only heard when the group knew us under no name any more.
     fn known_as(&mut self, member: String, out: &mut Vec<Command>) {
-        if !self.lanes.is_empty() && self.member.as_ref().is_some_and(|known| *known != member) {
+        if !self.lanes.is_empty() && self.member.as_ref() != Some(&member) {
             return self.exit(ExitReason::Evicted, out);
         }
         self.member = Some(member);

@@ -304,3 +304,10 @@ fn a_worker_that_is_another_member_than_its_partitions_were_given_to_joins_anew(
         "nothing is committed"
     );
 }
+
+#[test]
+fn partitions_taken_while_the_group_knows_no_name_of_ours_are_not_those_of_the_next_name() {
+    let mut stage = Stage::at_work(|_| {});
+    let member = Happened::Member("b".to_owned());
+    assert_eq!(stage.tell(member), "Exit(Evicted)\n");
+}
