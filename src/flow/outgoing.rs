@@ -137,11 +137,16 @@ impl Outgoing {
         range.map(|range| &self.bytes[range.clone()])
     }
 
-    /// Empties it and keeps its room, unless that has become unusually large.
+    /// Bytes of memory that it has room in, full or empty.
+    pub(super) fn room(&self) -> usize {
+        self.bytes.capacity()
+            + self.headers.capacity() * size_of::<Header>()
+            + self.records.capacity() * size_of::<Span>()
+    }
+
+    /// Empties it and keeps its room.
     pub(super) fn clear(&mut self) {
-        const KEPT: usize = 2 * 1024 * 1024;
         self.bytes.clear();
-        self.bytes.shrink_to(KEPT);
         self.headers.clear();
         self.records.clear();
     }

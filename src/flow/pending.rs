@@ -39,6 +39,8 @@ pub(super) struct Pendings {
 
 /// Emptied buffers that are kept.
 const SPARE: usize = 16;
+/// Bytes that such a buffer has room in at most: what a backlog filled is not held for good.
+const SPARE_BYTES: usize = 256 * 1024;
 
 impl Pendings {
     /// A partition has something, or will.
@@ -89,7 +91,7 @@ impl Pendings {
 
     /// Keeps a buffer that is not needed any more.
     pub(super) fn recycle(&mut self, mut outgoing: Outgoing) {
-        if self.spare.len() < SPARE {
+        if self.spare.len() < SPARE && outgoing.room() <= SPARE_BYTES {
             outgoing.clear();
             self.spare.push(outgoing);
         }
@@ -122,5 +124,29 @@ impl Pendings {
     /// Bytes that are not sent yet.
     pub(super) fn held(&self) -> usize {
         self.of.values().map(|it| it.outgoing.byte_len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Destination;
+
+    #[test]
+    fn few_emptied_buffers_are_kept_and_no_large_one() {
+        let filled = |bytes: usize| {
+            let mut outgoing = Outgoing::default();
+            let draft = outgoing.begin(None);
+            outgoing.end_with(draft, Destination::Rejected, 0, Some(&vec![0; bytes]), 0);
+            outgoing
+        };
+        let mut pendings = Pendings::default();
+        pendings.recycle(filled(SPARE_BYTES));
+        assert_eq!(pendings.spare.len(), 0);
+        for _ in 0..=SPARE {
+            pendings.recycle(filled(100));
+        }
+        assert_eq!(pendings.spare.len(), SPARE);
+        assert!(pendings.spare.iter().all(Outgoing::is_empty));
     }
 }
