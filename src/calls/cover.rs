@@ -58,7 +58,7 @@ impl Call {
         );
         let cost = self.cost_to(whole);
         let Some(reason) = self.shortage(minute, cost, tenant) else {
-            self.hold_to(whole, tenant);
+            self.hold_to(whole, cost, tenant);
             return None;
         };
         unprice(
@@ -146,9 +146,11 @@ impl Call {
         let end = i32::try_from(minute * 60).expect("a call's seconds fit into 32 bits");
         let paid = (self.state.covered_s + 1..end)
             .rev()
-            .find(|second| leg.billed(*second) == *second && self.cost_to(*second) <= headroom);
+            .filter(|second| leg.billed(*second) == *second)
+            .map(|second| (second, self.cost_to(second)))
+            .find(|(_, cost)| *cost <= headroom);
         match paid {
-            Some(second) => self.hold_to(second, tenant),
+            Some((second, cost)) => self.hold_to(second, cost, tenant),
             None => unprice(
                 &self.fixed.leg,
                 &mut self.state.meter,
@@ -164,8 +166,7 @@ impl Call {
         self.fixed.leg.total(&self.state.meter, second) - total - self.state.held
     }
 
-    fn hold_to(&mut self, second: i32, tenant: &mut Tenant) {
-        let cost = self.cost_to(second);
+    fn hold_to(&mut self, second: i32, cost: Money, tenant: &mut Tenant) {
         let committed = self.state.meter.total + self.state.held;
         let leg: &Leg = &self.fixed.leg;
         let from = (self.state.covered_s, committed);

@@ -67,8 +67,9 @@ impl Leg {
         if !self.charged {
             return Money::ZERO;
         }
+        let billed = u32::try_from(self.billed(connected)).expect("billed seconds are positive");
         assert!(
-            meter.priced_minutes >= self.minutes_billed(connected),
+            meter.priced_minutes >= billed.div_ceil(60),
             "minutes are priced"
         );
         let fee = match meter.runs.first() {
@@ -79,7 +80,6 @@ impl Leg {
             .runs
             .iter()
             .map(|run| (run.first_minute, run.charge()));
-        let billed = u32::try_from(self.billed(connected)).expect("billed seconds are positive");
         total(fee.unwrap_or(Money::ZERO), runs, billed)
     }
 }

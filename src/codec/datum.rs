@@ -26,7 +26,7 @@ impl Datum<'_> {
         self.0.push(value.into());
     }
 
-    /// A `bytes`.
+    /// A `bytes`, or a `string` known to be text.
     pub(super) fn bytes(&mut self, value: &[u8]) {
         self.length(value.len());
         self.0.extend_from_slice(value);
@@ -37,11 +37,11 @@ impl Datum<'_> {
         self.bytes(value.as_bytes());
     }
 
-    /// A `string` made of parts.
-    pub(super) fn joined(&mut self, parts: &[&str]) {
+    /// A `string` made of parts that are texts.
+    pub(super) fn joined(&mut self, parts: &[&[u8]]) {
         self.length(parts.iter().map(|part| part.len()).sum());
         for part in parts {
-            self.0.extend_from_slice(part.as_bytes());
+            self.0.extend_from_slice(part);
         }
     }
 
@@ -95,41 +95,6 @@ impl Datum<'_> {
     }
 }
 
-/// The decimal digits of a number, on the stack.
-pub(super) struct Digits {
-    bytes: [u8; 20],
-    from: usize,
-}
-
-impl Digits {
-    /// Of a number that is not negative.
-    pub(super) fn of(number: u64) -> Self {
-        let mut digits = Digits {
-            bytes: [0; 20],
-            from: 20,
-        };
-        let mut rest = number;
-        loop {
-            digits.from -= 1;
-            digits.bytes[digits.from] = b'0' + (rest % 10).to_le_bytes()[0];
-            rest /= 10;
-            if rest == 0 {
-                return digits;
-            }
-        }
-    }
-
-    /// Of a sequence number, which counts from 1.
-    pub(super) fn of_sequence(number: i64) -> Self {
-        Self::of(u64::try_from(number).expect("a sequence counts from 1"))
-    }
-
-    /// As text.
-    pub(super) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[self.from..]).expect("decimal digits are ASCII")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,13 +138,6 @@ mod tests {
                 bytes,
                 "{micros}"
             );
-        }
-    }
-
-    #[test]
-    fn digits_are_those_of_the_number() {
-        for number in [0, 7, 10, 4_012, u64::MAX] {
-            assert_eq!(Digits::of(number).as_str(), number.to_string());
         }
     }
 }

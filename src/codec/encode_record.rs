@@ -1,11 +1,11 @@
 //! Records to bytes, and where they go. The fields of each stand in the order of its schema; a test reads
 //! them back by the schema file, so that the two cannot drift apart.
 
-use super::datum::{Datum, Digits};
+use super::datum::Datum;
 use super::schemas::{RecordType, builtin};
 use crate::domain::{
-    BalanceNotice, CallOrder, LotUse, PhoneNumber, RatedUsage, RatedUsageKind, Record, Source,
-    TenantBalance, TenantOrder, WalletEntry,
+    BalanceNotice, CallOrder, Digits, LotUse, PhoneNumber, RatedUsage, RatedUsageKind, Record,
+    Source, TenantBalance, TenantOrder, WalletEntry,
 };
 
 /// Where a record is published. The shell maps it to the configured topic.
@@ -120,7 +120,7 @@ impl RecordEncoder {
         datum.symbol(call.leg);
         datum.optional(call.remote_number, masked);
         datum.optional(call.bridge_number, masked);
-        datum.optional(call.country, |datum, code| datum.text(code.as_str()));
+        datum.optional(call.country, |datum, code| datum.bytes(code.as_bytes()));
         datum.optional(call.destination.as_deref(), Datum::text);
         datum.symbol(call.license);
         datum.symbol(usage.cause);
@@ -135,7 +135,7 @@ impl RecordEncoder {
         datum.optional(call.connection_fee, Datum::money);
         datum.money(usage.amount);
         datum.money(usage.call_total);
-        datum.text(usage.currency.as_str());
+        datum.bytes(usage.currency.as_bytes());
         datum.int(usage.pool_minutes);
         datum.money(usage.uncovered);
         datum.boolean(call.unrated);
@@ -155,7 +155,7 @@ impl RecordEncoder {
         datum.optional(entry.lot_id.as_deref(), Datum::text);
         datum.money(entry.amount);
         datum.money(entry.debt_paid);
-        datum.text(entry.currency.as_str());
+        datum.bytes(entry.currency.as_bytes());
         datum.optional(entry.reason, Datum::text);
         datum.optional(entry.expires_at, Datum::moment);
         datum.money(entry.balance_before);
@@ -166,8 +166,7 @@ impl RecordEncoder {
     }
 
     fn balance_notice(&self, notice: &BalanceNotice, datum: &mut Datum<'_>) {
-        let number = Digits::of_sequence(notice.notice_sequence);
-        datum.joined(&["notice/", number.as_str()]);
+        datum.joined(&[b"notice/", sequence(notice.notice_sequence).as_bytes()]);
         datum.text(&notice.tenant_id);
         datum.long(notice.notice_sequence);
         datum.symbol(notice.kind);
@@ -182,7 +181,7 @@ impl RecordEncoder {
         datum.money(notice.balance);
         datum.money(notice.available);
         datum.money(notice.holds);
-        datum.text(notice.currency.as_str());
+        datum.bytes(notice.currency.as_bytes());
         datum.int(notice.live_calls);
         datum.money(notice.burn_per_minute);
         datum.optional(notice.runway_seconds, Datum::long);
@@ -191,8 +190,8 @@ impl RecordEncoder {
     }
 
     fn call_order(&self, order: &CallOrder, datum: &mut Datum<'_>) {
-        let number = Digits::of_sequence(order.order_sequence.into());
-        datum.joined(&[&order.call_id, "/", number.as_str()]);
+        let number = sequence(order.order_sequence.into());
+        datum.joined(&[order.call_id.as_bytes(), b"/", number.as_bytes()]);
         datum.text(&order.tenant_id);
         datum.text(&order.call_id);
         datum.optional(order.conference_id.as_deref(), Datum::text);
@@ -209,8 +208,7 @@ impl RecordEncoder {
     }
 
     fn tenant_order(&self, order: &TenantOrder, datum: &mut Datum<'_>) {
-        let number = Digits::of_sequence(order.order_sequence);
-        datum.joined(&["tenant/", number.as_str()]);
+        datum.joined(&[b"tenant/", sequence(order.order_sequence).as_bytes()]);
         datum.text(&order.tenant_id);
         datum.long(order.order_sequence);
         datum.symbol(order.kind);
@@ -233,7 +231,7 @@ fn tenant_balance(balance: &TenantBalance, datum: &mut Datum<'_>) {
     datum.money(balance.available);
     datum.money(balance.holds);
     datum.money(balance.debt);
-    datum.text(balance.currency.as_str());
+    datum.bytes(balance.currency.as_bytes());
     datum.int(balance.pool_minutes_left);
     datum.int(balance.live_calls);
     datum.long(balance.entry_sequence);
@@ -246,21 +244,27 @@ fn lot_use(datum: &mut Datum<'_>, lot: &LotUse) {
     datum.money(lot.amount);
 }
 
+/// The digits of a sequence number, which counts from 1.
+fn sequence(number: i64) -> Digits {
+    Digits::of(u64::try_from(number).expect("a sequence counts from 1"))
+}
+
 fn usage_id(call_id: &str, kind: RatedUsageKind, datum: &mut Datum<'_>) {
-    let (infix, number) = match kind {
-        RatedUsageKind::Final => return datum.joined(&[call_id, "/FINAL"]),
-        RatedUsageKind::Minute(number) => ("/MINUTE/", number),
-        RatedUsageKind::Adjustment(number) => ("/ADJUSTMENT/", number),
+    let call_id = call_id.as_bytes();
+    let (infix, number): (&[u8], _) = match kind {
+        RatedUsageKind::Final => return datum.joined(&[call_id, b"/FINAL"]),
+        RatedUsageKind::Minute(number) => (b"/MINUTE/", number),
+        RatedUsageKind::Adjustment(number) => (b"/ADJUSTMENT/", number),
     };
-    datum.joined(&[call_id, infix, Digits::of(number.into()).as_str()]);
+    datum.joined(&[call_id, infix, Digits::of(number.into()).as_bytes()]);
 }
 
 /// A number with its last digits hidden, written without a copy of it.
 fn masked(number: PhoneNumber, hidden: u8, datum: &mut Datum<'_>) {
-    const STARS: &str = "***************";
-    number.with_digits(|digits| {
-        let shown = digits.len().saturating_sub(hidden.into());
-        let stars = digits.len() - shown;
-        datum.joined(&["+", &digits[..shown], &STARS[..stars]]);
-    });
+    const STARS: &[u8] = b"***************";
+    let digits = number.digits();
+    let digits = digits.as_bytes();
+    let shown = digits.len().saturating_sub(hidden.into());
+    let stars = digits.len() - shown;
+    datum.joined(&[b"+", &digits[..shown], &STARS[..stars]]);
 }

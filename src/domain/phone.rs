@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Country;
+use super::{Country, Digits};
 
 /// An E.164 number: its digits, at most fifteen, the first not zero, packed in a word.
 ///
-/// `Debug` and `Display` never show it; [`PhoneNumber::masked`] and [`PhoneNumber::with_digits`] do.
+/// `Debug` and `Display` never show it; [`PhoneNumber::masked`] and [`PhoneNumber::digits`] do.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PhoneNumber(u64);
 
@@ -33,30 +33,21 @@ impl PhoneNumber {
         digits.parse().map(PhoneNumber).map_err(|_| NumberError)
     }
 
-    /// Calls `f` with the digits, without the plus.
-    pub fn with_digits<T>(self, f: impl FnOnce(&str) -> T) -> T {
-        let mut buffer = [0_u8; 20];
-        let mut at = buffer.len();
-        let mut rest = self.0;
-        while rest > 0 {
-            at -= 1;
-            buffer[at] = b'0' + u8::try_from(rest % 10).expect("a decimal digit");
-            rest /= 10;
-        }
-        f(std::str::from_utf8(&buffer[at..]).expect("decimal digits are ASCII"))
+    /// The digits, without the plus.
+    #[must_use]
+    pub fn digits(self) -> Digits {
+        Digits::of(self.0)
     }
 
     /// `+` and the digits, the last `hidden` of them replaced by `*`.
     #[must_use]
     pub fn masked(self, hidden: usize) -> String {
-        self.with_digits(|digits| {
-            let shown = digits.len().saturating_sub(hidden);
-            let mut text = String::with_capacity(digits.len() + 1);
-            text.push('+');
-            text.push_str(&digits[..shown]);
-            text.extend(std::iter::repeat_n('*', digits.len() - shown));
-            text
-        })
+        let digits = self.digits();
+        let digits = digits.as_bytes();
+        let (shown, hidden) = digits.split_at(digits.len().saturating_sub(hidden));
+        let shown = shown.iter().copied().map(char::from);
+        let stars = hidden.iter().map(|_| '*');
+        std::iter::once('+').chain(shown).chain(stars).collect()
     }
 }
 
@@ -76,12 +67,7 @@ impl fmt::Debug for PhoneNumber {
 /// of no country (satellite, international services) and for what no plan knows.
 #[must_use]
 pub fn country_of(number: PhoneNumber) -> Option<Country> {
-    let parsed = number.with_digits(|digits| {
-        let mut text = String::with_capacity(16);
-        text.push('+');
-        text.push_str(digits);
-        phonenumber::parse(None, text).ok()
-    })?;
+    let parsed = phonenumber::parse(None, number.masked(0)).ok()?;
     match parsed.country().id() {
         Some(id) => Country::parse(id.as_ref()),
         None => main_country_of(&parsed),
@@ -111,9 +97,9 @@ pub fn is_default_zone_a(country: Country) -> bool {
 /// How many last digits of a number a tenant of this country has masked by default.
 #[must_use]
 pub fn default_mask_digits(country: Country) -> usize {
-    match country.as_str() {
-        "BE" | "DE" | "DK" | "ES" | "FI" | "IT" | "NL" | "NO" | "SE" => 3,
-        "CH" | "FR" => 4,
+    match country.as_bytes() {
+        b"BE" | b"DE" | b"DK" | b"ES" | b"FI" | b"IT" | b"NL" | b"NO" | b"SE" => 3,
+        b"CH" | b"FR" => 4,
         _ => 0,
     }
 }

@@ -21,6 +21,12 @@ impl Currency {
         std::str::from_utf8(&self.0).expect("a currency code is ASCII")
     }
 
+    /// The code, in ASCII.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Digits behind the point for display, as ISO 4217 gives them.
     #[must_use]
     pub fn exponent(self) -> u32 {
@@ -49,6 +55,12 @@ impl Country {
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("a country code is ASCII")
+    }
+
+    /// The code, in ASCII.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 

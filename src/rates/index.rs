@@ -27,17 +27,17 @@ const POWERS_OF_TEN: [u64; MAX_DIGITS] = {
 };
 
 impl Packed {
-    fn new(digits: &str) -> Self {
+    fn new(digits: &[u8]) -> Self {
         let places = MAX_DIGITS
             .checked_sub(digits.len())
             .filter(|places| *places < MAX_DIGITS)
             .expect("a prefix or number has 1 to 15 digits");
-        let value = digits.bytes().fold(0, |value, digit| {
+        let value = digits.iter().fold(0, |value, digit| {
             assert!(
                 digit.is_ascii_digit(),
                 "a prefix or number holds digits only"
             );
-            value * 10 + u64::from(digit - b'0')
+            value * 10 + u64::from(*digit - b'0')
         });
         Packed(((value * POWERS_OF_TEN[places]) << LENGTH_BITS) | digits.len() as u64)
     }
@@ -81,7 +81,7 @@ impl PrefixIndex {
             let row = &rows[*number as usize];
             // The winner first: banded, then latest in force, then later in the file.
             let rank = (row.band.is_none(), -row.effective_from.millis());
-            (Packed::new(&row.prefix), rank, u32::MAX - *number)
+            (Packed::new(row.prefix.as_bytes()), rank, u32::MAX - *number)
         });
         let mut index = PrefixIndex {
             order,
@@ -94,7 +94,7 @@ impl PrefixIndex {
     fn link(&mut self, rows: &[RateRow]) {
         let mut open: Vec<u32> = Vec::with_capacity(MAX_DIGITS);
         for (place, number) in (0_u32..).zip(&self.order) {
-            let prefix = Packed::new(&rows[*number as usize].prefix);
+            let prefix = Packed::new(rows[*number as usize].prefix.as_bytes());
             if self.prefixes.last() == Some(&prefix) {
                 self.nodes.last_mut().expect("one for each prefix").end = place + 1;
                 continue;
@@ -113,7 +113,7 @@ impl PrefixIndex {
     /// The numbers of the rows whose prefix the number begins with, the longest prefix first and
     /// within one prefix the row that wins first.
     pub(super) fn candidates(&self, number: PhoneNumber) -> impl Iterator<Item = u32> + '_ {
-        let number = number.with_digits(Packed::new);
+        let number = Packed::new(number.digits().as_bytes());
         let after = self.prefixes.partition_point(|prefix| *prefix <= number);
         let nearest = after.checked_sub(1);
         let chain = std::iter::successors(nearest, |node| {

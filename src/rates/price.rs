@@ -36,11 +36,11 @@ impl Increments {
 /// half-even at the sixth decimal once.
 ///
 /// `runs` gives rates as (first minute, rate per minute), rising from minute 1; a rate holds until the
-/// next run begins.
+/// next run begins. A day at [`super::MAX_PRICE`] takes a hundredth of what 64 bits count; beyond them it panics.
 #[must_use]
 pub fn total(fee: Money, runs: impl IntoIterator<Item = (u32, Money)>, billed: u32) -> Money {
     // The sum is rounded, not the seconds' part of it: half-even looks at the whole sum's last digit.
-    let mut sixtieths = 60 * i128::from(fee.micros());
+    let mut sixtieths = 60 * fee.micros();
     let mut running: Option<(u32, Money)> = None;
     for (first_minute, rate) in runs {
         let begin = first_minute
@@ -56,22 +56,17 @@ pub fn total(fee: Money, runs: impl IntoIterator<Item = (u32, Money)>, billed: u
     if let Some((from, rate)) = running {
         sixtieths += cost(from, billed, rate);
     }
-    let micros = i64::try_from(round_half_even(sixtieths, 60))
-        .expect("no leg costs more than a wallet can hold");
-    Money::from_micros(micros)
+    Money::from_micros(rounded(sixtieths))
 }
 
 /// Seconds after `from` up to `to` at a rate, in sixtieths of a millionth.
-fn cost(from: u32, to: u32, rate: Money) -> i128 {
-    i128::from(to - from) * i128::from(rate.micros())
+fn cost(from: u32, to: u32, rate: Money) -> i64 {
+    i64::from(to - from) * rate.micros()
 }
 
-fn round_half_even(numerator: i128, denominator: i128) -> i128 {
-    let floor = numerator.div_euclid(denominator);
-    let twice = numerator.rem_euclid(denominator) * 2;
-    if twice > denominator || twice == denominator && floor % 2 != 0 {
-        floor + 1
-    } else {
-        floor
-    }
+/// Sixtieths to wholes, half-even.
+fn rounded(sixtieths: i64) -> i64 {
+    let (floor, rest) = (sixtieths.div_euclid(60), sixtieths.rem_euclid(60));
+    let up = rest > 30 || rest == 30 && floor % 2 != 0;
+    floor + i64::from(up)
 }

@@ -141,7 +141,10 @@ fn a_version_is_in_force_from_its_publication_and_the_first_publication_counts()
 fn slow_find(rows: &[RateRow], kind: LegKind, number: PhoneNumber, at: Moment) -> Option<usize> {
     let candidates = rows.iter().enumerate().filter(|(_, row)| {
         row.kind == kind
-            && number.with_digits(|digits| digits.starts_with(&*row.prefix))
+            && number
+                .digits()
+                .as_bytes()
+                .starts_with(row.prefix.as_bytes())
             && row.effective_from <= at
             && row.effective_to.is_none_or(|end| at < end)
             && row.band.as_ref().is_none_or(|band| band.holds(at))
