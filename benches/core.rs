@@ -2,6 +2,8 @@
 //! `cargo bench --no-default-features --bench core`
 #![allow(missing_docs, clippy::print_stdout)]
 
+mod machine;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -102,6 +104,7 @@ fn encoded(line: &str) -> Vec<u8> {
 }
 
 fn main() {
+    println!("{}", machine::described());
     let start = Moment::parse("2026-11-23T10:00:00Z").expect("a moment");
     let mut core = Core::new();
     for tenant in 0..TENANTS {

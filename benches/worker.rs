@@ -9,6 +9,7 @@
     clippy::disallowed_methods
 )]
 
+mod machine;
 #[path = "../tests/support/mod.rs"]
 #[allow(dead_code)]
 mod support;
@@ -26,7 +27,11 @@ fn main() {
     let wants = |name: &str| {
         wanted.iter().all(|argument| argument.starts_with("--")) || wanted.iter().any(|w| w == name)
     };
-    print_machine();
+    println!(
+        "{}; librdkafka {}; Apache Kafka 4.3.1",
+        machine::described(),
+        rdkafka::util::get_rdkafka_version().1
+    );
     if wants("throughput") {
         throughput();
     }
@@ -36,20 +41,6 @@ fn main() {
     if wants("restore") {
         restore();
     }
-}
-
-fn print_machine() {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .map_or("unknown", |rest| rest.trim_start_matches([' ', '\t', ':']));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!(
-        "machine: {model}, {cores} cores; tollkeeper {}; librdkafka {}; Apache Kafka 4.3.1",
-        env!("CARGO_PKG_VERSION"),
-        rdkafka::util::get_rdkafka_version().1
-    );
 }
 
 /// Events of a partition's tenants, sent to where they belong.
