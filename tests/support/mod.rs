@@ -3,7 +3,7 @@
 mod cluster;
 mod deployment;
 mod load;
-mod process;
+pub mod process;
 pub mod reference;
 pub mod running;
 pub mod traffic;
@@ -12,6 +12,6 @@ mod wait;
 pub use cluster::{Cluster, Own};
 pub use deployment::Deployment;
 pub use load::{Load, now};
-pub use process::{Process, resident_kib};
+pub use process::Process;
 pub use running::Running;
 pub use wait::{WAIT, eventually};

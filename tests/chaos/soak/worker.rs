@@ -10,8 +10,9 @@ use tollkeeper::domain::Moment;
 use tollkeeper::kafka::{CardFollower, News, Observer, run_workers};
 
 use super::faster;
+use crate::support::Cluster;
+use crate::support::process::resident_kib;
 use crate::support::running::settings;
-use crate::support::{Cluster, resident_kib};
 
 /// Its name in the group.
 pub const INSTANCE: &str = "soak";
