@@ -5,10 +5,11 @@ use super::leg::{Funding, Leg, Meter};
 use crate::domain::{Currency, Moment, Money};
 use crate::wallet::Tenant;
 
-/// The last look into the card: it holds for minutes that begin before `until`.
+/// The last look into the card: it holds for minutes that begin before `until`, as long as no more cards are
+/// published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastLook {
-    card_version: i64,
+    publications: usize,
     until: Moment,
     rate: Money,
     rate_version: i64,
@@ -17,7 +18,7 @@ pub struct LastLook {
 impl Default for LastLook {
     fn default() -> Self {
         LastLook {
-            card_version: 0,
+            publications: 0,
             until: Moment::EARLIEST,
             rate: Money::ZERO,
             rate_version: 0,
@@ -37,6 +38,11 @@ pub(super) fn next_price(
     if let (0, Some(first)) = (meter.priced_minutes, leg.first_price) {
         return first;
     }
+    let start = leg.minute_start(meter.priced_minutes + 1);
+    let publications = on.cards.publications_by(on.now);
+    if look.publications == publications && start < look.until {
+        return (look.rate, look.rate_version);
+    }
     let before = meter
         .runs
         .last()
@@ -48,10 +54,6 @@ pub(super) fn next_price(
     let Some(card) = on.cards.in_force(card_id, on.now) else {
         return before;
     };
-    let start = leg.minute_start(meter.priced_minutes + 1);
-    if look.card_version == card.version() && start < look.until {
-        return (look.rate, look.rate_version);
-    }
     if card.currency().is_some_and(|other| other != currency) {
         return before;
     }
@@ -60,7 +62,7 @@ pub(super) fn next_price(
         .row
         .map_or(before, |row| (row.rate_per_minute, card.version()));
     *look = LastLook {
-        card_version: card.version(),
+        publications,
         until: found.until,
         rate,
         rate_version,

@@ -1,14 +1,11 @@
 //! The business on one screen: time moves, timers fire, the record is applied.
 
-use smallvec::SmallVec;
-
-use super::index::hash_of;
-use super::partition::{Account, Partition};
+use super::partition::Partition;
 use super::timers::TimerKind;
 use super::turn::{Fault, Turn, fault};
 use super::validate::validate;
 use super::{Facts, RawRef};
-use crate::calls::{Call, Occasion};
+use crate::calls::Occasion;
 use crate::domain::{Body, Event, Moment, RejectReason, Rejected, RejectedRecord, Source};
 use crate::rates::RateCards;
 
@@ -64,45 +61,6 @@ impl Partition {
             TimerKind::ForgetCall => usize::from(self.forget_call(due, slot)),
             TimerKind::ForgetPacked => usize::from(self.forget_packed(due, slot)),
         }
-    }
-
-    /// Touches what the events of a batch will need, so that the waits for memory overlap: first all
-    /// indexes, then all rows, then what the rows point to, and so on. It changes nothing; what it returns
-    /// keeps the compiler from leaving it out.
-    pub fn foresee<'a, 'e: 'a>(&self, events: impl Iterator<Item = &'a Event<'e>>) -> usize {
-        let slots: SmallVec<[_; 32]> = events.map(|event| self.likely_slots(event)).collect();
-        let rows: SmallVec<[_; 32]> = slots
-            .iter()
-            .map(|(account, call)| {
-                let account = account.and_then(|slot| self.accounts.get(slot));
-                let call = call.and_then(|slot| self.calls.get(slot));
-                (account, call)
-            })
-            .collect();
-        let mut touched = 0;
-        for (account, call) in &rows {
-            touched += account.map_or(0, Account::touch) + call.map_or(0, Call::touch);
-        }
-        for (account, call) in &rows {
-            touched +=
-                account.map_or(0, Account::touch_beyond) + call.map_or(0, Call::touch_beyond);
-        }
-        for (_, call) in &rows {
-            touched += call.map_or(0, Call::touch_texts);
-        }
-        touched
-    }
-
-    /// The slots of an event's tenant and call, unless their hashes deceive.
-    fn likely_slots(&self, event: &Event<'_>) -> (Option<u32>, Option<u32>) {
-        let account = self.account_index.likely(hash_of(0, &event.tenant_id));
-        let call_id = match &event.body {
-            Body::CallMinuteTick(tick) => &tick.call_id,
-            Body::CallEnded(end) => &end.call_id,
-            _ => return (account, None),
-        };
-        let call = account.and_then(|slot| self.call_index.likely(hash_of(slot + 1, call_id)));
-        (account, call)
     }
 
     /// Applies one record (whose timestamp `advance` has been given): an event, or what is wrong with it.

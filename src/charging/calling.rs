@@ -29,10 +29,7 @@ impl Partition {
     pub(super) fn turn_of(&mut self, slot: u32) -> Turn {
         let out = std::mem::take(&mut self.spare);
         let account = self.accounts.get(slot).expect("the tenant was found");
-        Turn {
-            out,
-            ..Turn::of(slot, account)
-        }
+        Turn::of(slot, account, out)
     }
 
     fn too_late(&self, occurred_at: Moment) -> Result<(), Fault> {

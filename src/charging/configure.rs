@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::index::hash_of;
 use super::partition::{Account, Partition};
 use super::turn::{Fault, Turn, fault};
-use crate::calls::Occasion;
+use crate::calls::{Occasion, Outcome};
 use crate::domain::{BillingMode, CutScope, Limits, RejectReason, TenantConfig, TenantStatus};
 use crate::wallet::Tenant;
 
@@ -25,14 +25,14 @@ impl Partition {
             let slot = self.accounts.insert(account);
             self.account_index.insert(hash_of(0, tenant_id), slot);
             let account = self.accounts.get(slot).expect("just made");
-            return Ok(Some(Turn::of(slot, account)));
+            return Ok(Some(Turn::of(slot, account, Outcome::default())));
         };
         let account = self.accounts.get(slot).expect("the tenant was found");
         let known = &account.tenant.config;
         if config.version < known.version {
             return Ok(None);
         }
-        let mut turn = Turn::of(slot, account);
+        let mut turn = Turn::of(slot, account, Outcome::default());
         if config.version == known.version {
             return if **known == config {
                 Ok(Some(turn))

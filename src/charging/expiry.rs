@@ -6,7 +6,7 @@ use super::Facts;
 use super::partition::Partition;
 use super::timers::TimerKind;
 use super::turn::Turn;
-use crate::calls::{Notice, Occasion};
+use crate::calls::{Notice, Occasion, Outcome};
 use crate::domain::{Moment, NoticeKind};
 use crate::wallet::Lot;
 
@@ -22,7 +22,7 @@ impl Partition {
         let ids = self.lots_due(slot, |lot| lot.expiry_due() == Some(due));
         for id in &ids {
             let account = self.accounts.moved(slot).expect("its lots were found");
-            let turn = Turn::of(slot, account);
+            let turn = Turn::of(slot, account, Outcome::default());
             if let Some(state) = account.tenant.wallet.lots.state_mut(id) {
                 state.expired = true;
             }
@@ -42,7 +42,7 @@ impl Partition {
         let ids = self.lots_due(slot, |lot| lot.notice_due() == Some(due));
         for id in &ids {
             let account = self.accounts.moved(slot).expect("its lots were found");
-            let mut turn = Turn::of(slot, account);
+            let mut turn = Turn::of(slot, account, Outcome::default());
             if let Some(state) = account.tenant.wallet.lots.state_mut(id) {
                 state.notices += 1;
                 let amount = Some(state.remaining);

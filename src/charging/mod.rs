@@ -10,6 +10,7 @@ mod credit;
 mod entry;
 mod expiry;
 mod figures;
+mod foresee;
 mod halves;
 mod image;
 mod index;

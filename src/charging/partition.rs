@@ -34,24 +34,6 @@ impl Account {
         }
     }
 
-    /// Reads a little of each part of the row; see [`Partition::foresee`].
-    pub fn touch(&self) -> usize {
-        let wallet = &self.tenant.wallet;
-        let numbers = wallet.entry_sequence ^ wallet.notice_sequence ^ wallet.recharge_sequence;
-        usize::from(numbers == 0 && wallet.burn > wallet.debt)
-            + wallet.lots.iter().len()
-            + wallet.spend.len()
-            + self.cuts.len()
-            + self.looked_by
-    }
-
-    /// Reads a little of what the row points to.
-    pub fn touch_beyond(&self) -> usize {
-        let lot = self.tenant.wallet.lots.iter().next();
-        let lot = lot.map_or(0, |lot| Arc::strong_count(&lot.identity.id));
-        lot + usize::from(self.tenant.id.as_bytes().first() == Some(&0))
-    }
-
     /// Brings the tenant's sums up to a call's share; returns how many more calls are live.
     pub fn count(&mut self, slot: u32, call: &mut Call) -> i32 {
         let share = call.share();

@@ -13,7 +13,7 @@ pub(super) fn fault(reason: RejectReason, what: &str) -> Fault {
 }
 
 /// What concluding an event needs to know of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "independent facts of one event"
@@ -35,8 +35,8 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Begins the turn of a tenant.
-    pub fn of(slot: u32, account: &Account) -> Self {
+    /// Begins the turn of a tenant, with an empty outcome.
+    pub fn of(slot: u32, account: &Account, out: Outcome) -> Self {
         let tenant = &account.tenant;
         Turn {
             slot,
@@ -46,7 +46,11 @@ impl Turn {
                 .pool
                 .left_of_all(tenant.config.subscription_licenses),
             lots_before: tenant.wallet.lots.total(),
-            ..Turn::default()
+            out,
+            credit: false,
+            eased: false,
+            recharge_failed: false,
+            fixed_changed: false,
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
 use super::framing::read_as;
+use super::plain_tick::plain_tick;
 use super::rejection::{invalid, undecodable};
 use super::schemas::{RecordType, Writer};
 use crate::domain::{
@@ -12,6 +13,11 @@ use crate::domain::{
 
 /// Reads the datum of an event by its writer's schema.
 pub(super) fn read_event<'a>(writer: &Writer, datum: &'a [u8]) -> Result<Event<'a>, Rejected> {
+    plain_tick(writer, datum).map_or_else(|| read_whatever(writer, datum), Ok)
+}
+
+/// The same without the short way of [`plain_tick`].
+pub(super) fn read_whatever<'a>(writer: &Writer, datum: &'a [u8]) -> Result<Event<'a>, Rejected> {
     match writer.record {
         RecordType::CallMinuteTick => read::<CallMinuteTick<'a>>(writer, datum),
         RecordType::CallStarted => read::<CallStarted<'a>>(writer, datum),

@@ -4,8 +4,8 @@
 use super::datum::Datum;
 use super::schemas::{RecordType, builtin};
 use crate::domain::{
-    BalanceNotice, CallOrder, Digits, LotUse, PhoneNumber, RatedUsage, RatedUsageKind, Record,
-    Source, TenantBalance, TenantOrder, WalletEntry,
+    BalanceNotice, CallOrder, LotUse, PhoneNumber, RatedUsage, RatedUsageKind, Record, Source,
+    TenantBalance, TenantOrder, WalletEntry,
 };
 
 /// Where a record is published. The shell maps it to the configured topic.
@@ -166,7 +166,10 @@ impl RecordEncoder {
     }
 
     fn balance_notice(&self, notice: &BalanceNotice, datum: &mut Datum<'_>) {
-        datum.joined(&[b"notice/", sequence(notice.notice_sequence).as_bytes()]);
+        datum.joined(&[
+            b"notice/",
+            digits().format(notice.notice_sequence).as_bytes(),
+        ]);
         datum.text(&notice.tenant_id);
         datum.long(notice.notice_sequence);
         datum.symbol(notice.kind);
@@ -190,8 +193,11 @@ impl RecordEncoder {
     }
 
     fn call_order(&self, order: &CallOrder, datum: &mut Datum<'_>) {
-        let number = sequence(order.order_sequence.into());
-        datum.joined(&[order.call_id.as_bytes(), b"/", number.as_bytes()]);
+        datum.joined(&[
+            order.call_id.as_bytes(),
+            b"/",
+            digits().format(order.order_sequence).as_bytes(),
+        ]);
         datum.text(&order.tenant_id);
         datum.text(&order.call_id);
         datum.optional(order.conference_id.as_deref(), Datum::text);
@@ -208,7 +214,7 @@ impl RecordEncoder {
     }
 
     fn tenant_order(&self, order: &TenantOrder, datum: &mut Datum<'_>) {
-        datum.joined(&[b"tenant/", sequence(order.order_sequence).as_bytes()]);
+        datum.joined(&[b"tenant/", digits().format(order.order_sequence).as_bytes()]);
         datum.text(&order.tenant_id);
         datum.long(order.order_sequence);
         datum.symbol(order.kind);
@@ -244,9 +250,9 @@ fn lot_use(datum: &mut Datum<'_>, lot: &LotUse) {
     datum.money(lot.amount);
 }
 
-/// The digits of a sequence number, which counts from 1.
-fn sequence(number: i64) -> Digits {
-    Digits::of(u64::try_from(number).expect("a sequence counts from 1"))
+/// Room for the digits of a number.
+fn digits() -> itoa::Buffer {
+    itoa::Buffer::new()
 }
 
 fn usage_id(call_id: &str, kind: RatedUsageKind, datum: &mut Datum<'_>) {
@@ -256,14 +262,14 @@ fn usage_id(call_id: &str, kind: RatedUsageKind, datum: &mut Datum<'_>) {
         RatedUsageKind::Minute(number) => (b"/MINUTE/", number),
         RatedUsageKind::Adjustment(number) => (b"/ADJUSTMENT/", number),
     };
-    datum.joined(&[call_id, infix, Digits::of(number.into()).as_bytes()]);
+    datum.joined(&[call_id, infix, digits().format(number).as_bytes()]);
 }
 
 /// A number with its last digits hidden, written without a copy of it.
 fn masked(number: PhoneNumber, hidden: u8, datum: &mut Datum<'_>) {
     const STARS: &[u8] = b"***************";
-    let digits = number.digits();
-    let digits = digits.as_bytes();
+    let mut room = digits();
+    let digits = number.digits(&mut room).as_bytes();
     let shown = digits.len().saturating_sub(hidden.into());
     let stars = digits.len() - shown;
     datum.joined(&[b"+", &digits[..shown], &STARS[..stars]]);

@@ -14,6 +14,7 @@ mod encode_record;
 mod framing;
 mod json_event;
 mod json_fields;
+mod plain_tick;
 mod published;
 mod rejection;
 mod route;

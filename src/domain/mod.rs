@@ -2,7 +2,6 @@
 //! Values only; nothing here decides, reads a clock or knows where bytes come from.
 
 mod config;
-mod digits;
 mod event;
 mod moment;
 mod money;
@@ -16,7 +15,6 @@ pub use config::{
     AutoRecharge, BillingMode, CutScope, Limits, TenantConfig, TenantStatus, Threshold,
     ThresholdKind,
 };
-pub use digits::Digits;
 pub use event::{
     AdjustmentReason, Body, CallEnded, CallMinuteTick, CallStarted, CreditAdjusted, CreditGranted,
     DialOutPolicy, Event, LegKind, License, LotKind, RawRecord, RechargeFailed, Text,

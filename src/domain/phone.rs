@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Country, Digits};
+use super::Country;
 
 /// An E.164 number: its digits, at most fifteen, the first not zero, packed in a word.
 ///
@@ -33,21 +33,18 @@ impl PhoneNumber {
         digits.parse().map(PhoneNumber).map_err(|_| NumberError)
     }
 
-    /// The digits, without the plus.
-    #[must_use]
-    pub fn digits(self) -> Digits {
-        Digits::of(self.0)
+    /// The digits, without the plus, written into the buffer.
+    pub fn digits(self, buffer: &mut itoa::Buffer) -> &str {
+        buffer.format(self.0)
     }
 
     /// `+` and the digits, the last `hidden` of them replaced by `*`.
     #[must_use]
     pub fn masked(self, hidden: usize) -> String {
-        let digits = self.digits();
-        let digits = digits.as_bytes();
+        let mut buffer = itoa::Buffer::new();
+        let digits = self.digits(&mut buffer);
         let (shown, hidden) = digits.split_at(digits.len().saturating_sub(hidden));
-        let shown = shown.iter().copied().map(char::from);
-        let stars = hidden.iter().map(|_| '*');
-        std::iter::once('+').chain(shown).chain(stars).collect()
+        format!("+{shown}{}", "*".repeat(hidden.len()))
     }
 }
 

@@ -113,7 +113,8 @@ impl PrefixIndex {
     /// The numbers of the rows whose prefix the number begins with, the longest prefix first and
     /// within one prefix the row that wins first.
     pub(super) fn candidates(&self, number: PhoneNumber) -> impl Iterator<Item = u32> + '_ {
-        let number = Packed::new(number.digits().as_bytes());
+        let mut buffer = itoa::Buffer::new();
+        let number = Packed::new(number.digits(&mut buffer).as_bytes());
         let after = self.prefixes.partition_point(|prefix| *prefix <= number);
         let nearest = after.checked_sub(1);
         let chain = std::iter::successors(nearest, |node| {

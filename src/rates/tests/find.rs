@@ -142,9 +142,8 @@ fn slow_find(rows: &[RateRow], kind: LegKind, number: PhoneNumber, at: Moment) -
     let candidates = rows.iter().enumerate().filter(|(_, row)| {
         row.kind == kind
             && number
-                .digits()
-                .as_bytes()
-                .starts_with(row.prefix.as_bytes())
+                .digits(&mut itoa::Buffer::new())
+                .starts_with(&*row.prefix)
             && row.effective_from <= at
             && row.effective_to.is_none_or(|end| at < end)
             && row.band.as_ref().is_none_or(|band| band.holds(at))
