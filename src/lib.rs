@@ -21,3 +21,8 @@ mod rooms;
 pub mod telemetry;
 pub mod view;
 pub mod wallet;
+
+/// For the whole process, librdkafka's C included, which takes and frees memory for every record (ADR 8).
+#[cfg(feature = "kafka")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -220,8 +220,11 @@ impl PartitionAudit<'_> {
         // of a leg of which nothing else is seen may be such a one.
         let whole = self.carried.is_whole(Stream::Ledger);
         let may_repeat = !whole && leg.started_at.is_none() && leg.last.is_none();
+        if closed.is_some() || may_repeat {
+            return;
+        }
         for offset in &leg.ends {
-            if !self.books.parked.contains(offset) && closed.is_none() && !may_repeat {
+            if !self.books.parked.contains(offset) {
                 self.unanswered(
                     *offset,
                     format!("the end of {} of tenant `{tenant}`", about_call(call)),
