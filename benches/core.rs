@@ -47,7 +47,8 @@ impl Core {
         }
     }
 
-    fn take_batch(&mut self, payloads: &[Vec<u8>], at: Moment) {
+    /// Takes records of one moment, as the worker takes a batch.
+    fn take(&mut self, payloads: &[Vec<u8>], at: Moment) {
         let events: smallvec::SmallVec<[_; 32]> = payloads
             .iter()
             .map(|payload| self.decoder.decode(Some(payload.as_slice())))
@@ -66,32 +67,12 @@ impl Core {
             };
             self.partition.apply(raw, event, cards, facts);
             self.offset += 1;
+            assert!(facts.rejected.is_empty(), "{:?}", facts.rejected);
             for record in self.facts.records.drain(..) {
                 self.out.clear();
                 self.encoder.encode(&record, &mut self.out);
                 self.records += 1;
             }
-        }
-    }
-
-    fn take(&mut self, payload: &[u8], at: Moment) {
-        let (cards, facts) = (&self.cards, &mut self.facts);
-        assert!(self.partition.advance(at, cards, usize::MAX, facts));
-        let raw = RawRef {
-            offset: self.offset,
-            timestamp: at,
-            key: None,
-            payload: Some(payload),
-            headers: &[],
-        };
-        let event = self.decoder.decode(Some(payload));
-        self.partition.apply(raw, event, cards, facts);
-        self.offset += 1;
-        assert!(self.facts.rejected.is_empty(), "{:?}", self.facts.rejected);
-        for record in self.facts.records.drain(..) {
-            self.out.clear();
-            self.encoder.encode(&record, &mut self.out);
-            self.records += 1;
         }
     }
 }
@@ -122,7 +103,7 @@ fn main() {
                 r#"{{"type":"CallStarted",{head},"call_id":"call-{tenant}","answered_at":"{start}","leg":"DIAL_OUT","remote_number":"+4930123456","organizer_id":"anna","organizer_country":"DE","license":"PAY_PER_MINUTE"}}"#
             ),
         ] {
-            core.take(&encoded(&line), start);
+            core.take(&[encoded(&line)], start);
         }
     }
     let ticks_of = |minute: u32| -> Vec<Vec<u8>> {
@@ -142,7 +123,7 @@ fn main() {
         let before = core.records;
         let begun = Instant::now();
         for batch in ticks.chunks(32) {
-            core.take_batch(batch, at);
+            core.take(batch, at);
         }
         rounds.push(begun.elapsed());
         assert_eq!(core.records - before, TENANTS, "one record a tick");

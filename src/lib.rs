@@ -1,6 +1,6 @@
 //! Prepaid call charging on a stream: call and credit events in, rated usage, notices and orders out.
 //!
-//! The rooms, in reading order. Each may use only those above it.
+//! ARCHITECTURE.md has the rooms in reading order, each of which may use only those above it; `rooms.rs` keeps it so.
 
 pub mod audit;
 pub mod calls;

@@ -223,10 +223,21 @@ fn a_configuration_has_32_thresholds_and_300_countries_at_most() {
 #[test]
 fn what_is_nested_too_deep_or_has_too_many_items_is_undecodable() {
     let decoder = EventDecoder::new(SchemaSet::builtin());
-    let deep = format!("{{\"type\":{}", "[".repeat(1_000));
-    let rejected = decoder.decode(Some(deep.as_bytes()));
-    let reason = rejected.expect_err("nested 1,000 deep").reason;
-    assert_eq!(reason, RejectReason::Undecodable);
+    let tick = |lists: usize| {
+        let (open, close) = ("[".repeat(lists), "]".repeat(lists));
+        format!(
+            r#"{{"type":"CallMinuteTick","event_id":"e","tenant_id":"t","occurred_at":"2026-11-23T10:00:00Z","call_id":"c","minute":1,"unknown":{open}{close}}}"#
+        )
+    };
+    // The event itself is one of the 128.
+    for (lists, readable) in [(126, true), (127, false), (1_000_000, false)] {
+        let line = tick(lists);
+        let reason = decoder
+            .decode(Some(line.as_bytes()))
+            .map_err(|why| why.reason);
+        assert_eq!(reason.is_ok(), readable, "{lists}");
+        assert!(readable || reason == Err(RejectReason::Undecodable));
+    }
 
     let country = Country::parse("DE").expect("a country");
     for (countries, readable) in [(10_000, true), (10_001, false)] {

@@ -5,25 +5,21 @@ use super::leg::{Funding, Leg, Meter};
 use crate::domain::{Currency, Moment, Money};
 use crate::wallet::Tenant;
 
-/// The last look into the card: it holds for minutes that begin before `until`, as long as no more cards are
-/// published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastLook {
-    publications: usize,
-    until: Moment,
-    rate: Money,
-    rate_version: i64,
-}
+/// The last look into the card, if there was one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastLook(Option<Look>);
 
-impl Default for LastLook {
-    fn default() -> Self {
-        LastLook {
-            publications: 0,
-            until: Moment::EARLIEST,
-            rate: Money::ZERO,
-            rate_version: 0,
-        }
-    }
+/// What a card says of the minutes that begin from `from` and before `until`, as long as nothing more is
+/// published and the wallet keeps its currency. Minutes before those may have another price: they are asked for
+/// again where the ones after them could not be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Look {
+    publications: usize,
+    currency: Currency,
+    from: Moment,
+    until: Moment,
+    /// Rate and card version; absent without a candidate.
+    price: Option<(Money, i64)>,
 }
 
 /// Rate and card version of the minute after the last priced one. Without a candidate it is that
@@ -38,36 +34,38 @@ pub(super) fn next_price(
     if let (0, Some(first)) = (meter.priced_minutes, leg.first_price) {
         return first;
     }
+    let before = || {
+        let last = meter.runs.last();
+        last.map_or((Money::ZERO, 0), |run| (run.rate, run.version))
+    };
     let start = leg.minute_start(meter.priced_minutes + 1);
     let publications = on.cards.publications_by(on.now);
-    if look.publications == publications && start < look.until {
-        return (look.rate, look.rate_version);
+    if let Some(last) = look.0
+        && (last.publications, last.currency) == (publications, currency)
+        && (last.from..last.until).contains(&start)
+    {
+        return last.price.unwrap_or_else(before);
     }
-    let before = meter
-        .runs
-        .last()
-        .map_or((Money::ZERO, 0), |run| (run.rate, run.version));
     let description = &leg.description;
     let (Some(card_id), Some(number)) = (&description.rate_card, leg.number) else {
-        return before;
+        return before();
     };
     let Some(card) = on.cards.in_force(card_id, on.now) else {
-        return before;
+        return before();
     };
     if card.currency().is_some_and(|other| other != currency) {
-        return before;
+        return before();
     }
     let found = card.find(description.leg, number, start);
-    let (rate, rate_version) = found
-        .row
-        .map_or(before, |row| (row.rate_per_minute, card.version()));
-    *look = LastLook {
+    let price = found.row.map(|row| (row.rate_per_minute, card.version()));
+    *look = LastLook(Some(Look {
         publications,
+        currency,
+        from: start,
         until: found.until,
-        rate,
-        rate_version,
-    };
-    (rate, rate_version)
+        price,
+    }));
+    price.unwrap_or_else(before)
 }
 
 /// Fixes the prices of all minutes up to `minute`; each is the pool's if it may be and has one left.

@@ -78,7 +78,7 @@ impl Observing {
             News::Committed { counts, took } => self.commits(counts, *took),
             News::Warned(warning) => {
                 metrics.warned();
-                if matches!(warning, Warning::Aborting(_)) {
+                if matches!(warning, Warning::Aborting(_) | Warning::Rebuilding(_)) {
                     metrics.aborted();
                 }
                 tracing::warn!("{warning}");

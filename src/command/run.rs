@@ -15,7 +15,8 @@ use crate::flow::{ExitReason, FlowSettings};
 use crate::http::{Server, Shown};
 use crate::journal::Genesis;
 use crate::kafka::{
-    Admin, CardFollower, Clock, Waiting, WorkerSettings, differences, plan, run_workers,
+    Admin, CardFollower, Clock, Waiting, WorkerSettings, differences, forbids_work, plan,
+    run_workers,
 };
 use crate::telemetry::{Metrics, start_log};
 use crate::view::Health;
@@ -97,13 +98,13 @@ pub(super) fn wall_clock() -> Moment {
     Moment::checked_from_millis(millis).unwrap_or(Moment::EARLIEST)
 }
 
-/// What is missing or has other partitions is refused; what else differs is only said: an operator may
-/// have changed it while we ran.
+/// What is missing, has other partitions or would lose a journal is refused; what else differs is only said: an
+/// operator may have changed it while we ran.
 fn check_topics(admin: &Admin, config: &Config) -> Result<(), Failure> {
     for topic in plan(&config.names, &config.topics) {
         let found = admin.find(&topic.name)?;
         let differences = differences(&topic, found.as_ref());
-        if found.is_none_or(|found| found.partitions != topic.partitions) {
+        if forbids_work(&topic, found.as_ref()) {
             return Err(Failure::World(format!(
                 "{}; `tollkeeper topics check` says all that differs, `tollkeeper topics create` makes what is missing",
                 differences.join("; ")

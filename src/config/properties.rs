@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use super::reader::Reader;
+use crate::kafka::Connection;
 
 /// Set by the worker itself: exactly-once rests on them.
 const OURS: &[&str] = &[
     "acks",
     "auto.offset.reset",
     "bootstrap.servers",
+    "client.id",
+    "delivery.timeout.ms",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "enable.idempotence",
@@ -18,7 +21,10 @@ const OURS: &[&str] = &[
     "group.instance.id",
     "group.protocol",
     "isolation.level",
+    "max.in.flight",
     "max.in.flight.requests.per.connection",
+    "message.max.bytes",
+    "message.timeout.ms",
     "metadata.broker.list",
     "partition.assignment.strategy",
     "partitioner",
@@ -30,6 +36,9 @@ const OURS: &[&str] = &[
 
 /// Never written into a file that others read.
 const SECRET: &[&str] = &[
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.oauthbearer.client.credentials.client.secret",
     "sasl.oauthbearer.client.secret",
     "sasl.password",
     "ssl.key.password",
@@ -51,9 +60,15 @@ fn secret_in(path: &str) -> std::io::Result<String> {
     Err(std::io::Error::other("it is larger than 1 MiB"))
 }
 
-/// The properties to hand on, with the secrets read from their files.
+/// The properties to hand on, with the secrets read from their files; librdkafka is asked whether it takes them.
 pub(super) fn take(reader: &mut Reader) -> BTreeMap<String, String> {
     let mut properties = BTreeMap::new();
+    let mut keep = |reader: &mut Reader, key: &str, name: &str, value: String| {
+        if let Some(what) = Connection::fault_of(name, &value) {
+            reader.fault(key, what);
+        }
+        properties.insert(name.to_owned(), value);
+    };
     for (name, value) in reader.rest_of("kafka") {
         let key = format!("kafka.{name}");
         if OURS.contains(&name.as_str()) {
@@ -67,12 +82,12 @@ pub(super) fn take(reader: &mut Reader) -> BTreeMap<String, String> {
             match secret_in(&value) {
                 Ok(text) => {
                     let text = text.trim_end_matches(['\r', '\n']).to_owned();
-                    properties.insert(secret.to_owned(), text);
+                    keep(reader, &key, secret, text);
                 }
                 Err(error) => reader.fault(&key, format!("reading `{value}`: {error}")),
             }
         } else {
-            properties.insert(name, value);
+            keep(reader, &key, &name, value);
         }
     }
     properties

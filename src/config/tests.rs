@@ -100,6 +100,33 @@ fn a_secret_is_read_from_its_file_and_never_shown() {
 }
 
 #[test]
+fn what_librdkafka_does_not_take_is_a_fault_like_any_other_and_no_secret_is_repeated() {
+    let file = std::env::temp_dir().join(format!("tollkeeper-typo-{}", std::process::id()));
+    std::fs::write(&file, "open sesame\n").expect("the temporary folder takes a file");
+    let text = format!(
+        "[kafka]\nsasl.passwrd_file = \"{}\"\nfoo.bar = 1\nsecurity.protocol = \"NONSENSE\"\n",
+        file.display()
+    );
+    let faults = parse(&text, &[]).expect_err("librdkafka takes none of them");
+    std::fs::remove_file(&file).expect("the file is there");
+    let words = faults.to_string();
+    for (key, what) in [
+        ("kafka.sasl.passwrd_file", "librdkafka has no such property"),
+        ("kafka.foo.bar", "librdkafka has no such property"),
+        (
+            "kafka.security.protocol",
+            "librdkafka does not take its value",
+        ),
+    ] {
+        let told = words
+            .lines()
+            .any(|line| line.contains(key) && line.contains(what));
+        assert!(told, "{key}: {words}");
+    }
+    assert!(!words.contains("sesame"), "{words}");
+}
+
+#[test]
 fn a_secret_of_more_than_a_mebibyte_is_none() {
     let file = std::env::temp_dir().join(format!("tollkeeper-long-{}", std::process::id()));
     std::fs::write(&file, vec![b'x'; 1024 * 1024 + 1]).expect("the temporary folder takes a file");

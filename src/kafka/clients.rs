@@ -6,6 +6,7 @@ use std::fmt;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaConfRes;
 
 /// How to reach the cluster.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,6 +34,20 @@ impl Connection {
         Connection {
             bootstrap: bootstrap.into(),
             properties: BTreeMap::new(),
+        }
+    }
+
+    /// What librdkafka has against a property, in words that never repeat its value: it may be a secret.
+    #[must_use]
+    pub fn fault_of(property: &str, value: &str) -> Option<&'static str> {
+        let mut config = ClientConfig::new();
+        config.set(property, value);
+        match config.create_native_config() {
+            Ok(_) => None,
+            Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+                Some("librdkafka has no such property")
+            }
+            Err(_) => Some("librdkafka does not take its value"),
         }
     }
 

@@ -41,7 +41,9 @@ pub use producer::{
 };
 pub use publisher::Publisher;
 pub use reader::{Committed, Isolation, Read, Start, TopicReader, Watermarks, headers_of};
-pub use topics::{TopicFound, TopicNames, TopicPlan, TopicSettings, Wanted, differences, plan};
+pub use topics::{
+    TopicFound, TopicNames, TopicPlan, TopicSettings, Wanted, differences, forbids_work, plan,
+};
 // What a reader hands out.
 pub use rdkafka::message::{BorrowedMessage, Message};
 pub use worker_cards::{CardFollower, CardShelf};

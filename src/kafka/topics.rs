@@ -244,6 +244,23 @@ pub fn differences(plan: &TopicPlan, found: Option<&TopicFound>) -> Vec<String> 
     lines
 }
 
+/// Whether no worker must start on the topic as it is: it is missing, has other partitions, or would lose what
+/// must be kept for ever, as a journal must.
+#[must_use]
+pub fn forbids_work(plan: &TopicPlan, found: Option<&TopicFound>) -> bool {
+    let Some(found) = found else { return true };
+    let for_ever = matches!(plan.config.get("retention.ms"), Some(Wanted::Exactly(_)));
+    let loses = |key: &&str| {
+        let value = found.config.get(*key);
+        value.is_some_and(|value| !plan.config[*key].holds(value))
+    };
+    found.partitions != plan.partitions
+        || (for_ever
+            && ["cleanup.policy", "retention.ms", "retention.bytes"]
+                .iter()
+                .any(loses))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -289,6 +306,55 @@ mod tests {
             tollkeeper.balances 16 x 3: cleanup.policy=compact
             tollkeeper.state 16 x 3: cleanup.policy=delete retention.bytes=-1 retention.ms=-1 segment.bytes=16777216
         "#]].assert_eq(&shown);
+    }
+
+    #[test]
+    fn a_journal_that_would_be_deleted_forbids_work_and_a_shorter_ledger_does_not() {
+        let settings = TopicSettings {
+            partitions: 4,
+            replication: 1,
+            min_insync_replicas: 1,
+            events_retention_ms: 604_800_000,
+            outputs_retention_ms: 2_592_000_000,
+            balances: false,
+        };
+        let names = TopicNames::default();
+        let found = |plan: &TopicPlan, key: &'static str, value: &str| TopicFound {
+            id: String::new(),
+            partitions: plan.partitions,
+            replication: 1,
+            in_sync: 1,
+            config: plan
+                .config
+                .iter()
+                .map(|(key, wanted)| ((*key).to_owned(), wanted.initial().to_string()))
+                .chain([(key.to_owned(), value.to_owned())])
+                .collect(),
+        };
+        for topic in plan(&names, &settings) {
+            let journal = topic.name == names.state;
+            assert!(forbids_work(&topic, None));
+            assert!(!forbids_work(
+                &topic,
+                Some(&found(&topic, "segment.ms", "1"))
+            ));
+            for (key, value) in [
+                ("retention.ms", "3600000"),
+                ("retention.bytes", "1000000"),
+                ("cleanup.policy", "compact,delete"),
+            ] {
+                let changed = found(&topic, key, value);
+                assert_eq!(
+                    forbids_work(&topic, Some(&changed)),
+                    journal,
+                    "{} {key}",
+                    topic.name
+                );
+            }
+            let mut split = found(&topic, "segment.ms", "1");
+            split.partitions += 1;
+            assert!(forbids_work(&topic, Some(&split)));
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Default for Metrics {
                 "From the timestamp of a transaction's oldest record to its commit.",
                 AGE_BUCKETS,
             ),
-            aborts: by.counter("tollkeeper_aborts_total", "Transactions aborted."),
+            aborts: by.counter("tollkeeper_aborts_total", "Transactions aborted, or given up with their producer."),
             warnings: by.counter(
                 "tollkeeper_warnings_total",
                 "Unexpected things that were handled; the log has each.",
@@ -151,7 +151,7 @@ impl Metrics {
         }
     }
 
-    /// A transaction is aborted.
+    /// A transaction is aborted, or given up with its producer.
     pub fn aborted(&self) {
         self.aborts.inc();
     }

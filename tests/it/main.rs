@@ -1,4 +1,5 @@
-//! Tests against a real Apache Kafka: `KAFKA_BOOTSTRAP` if it is set, else one that they start.
+//! Tests against a real Apache Kafka: `KAFKA_BOOTSTRAP` if it is set, else one that they start. Only what librdkafka
+//! may never return from is shown on its own mock of a cluster.
 #![cfg(feature = "kafka")]
 #![allow(missing_docs, clippy::disallowed_methods, clippy::print_stderr)]
 

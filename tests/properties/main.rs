@@ -15,7 +15,7 @@ use tollkeeper::domain::{Money, Record};
 
 use books::{check_books, tenant_of};
 use history::{POOL_CALL, Step, TENANTS, What, history};
-use run::Run;
+use run::{BANDS, Run};
 use watch::{Cuts, Holds, Notices};
 
 /// Histories a property: `PROPTEST_CASES`, else 1,000.
@@ -82,6 +82,18 @@ proptest! {
             if place == at {
                 restarted.restart();
             }
+            restarted.step(step);
+        }
+        prop_assert_eq!(whole.transcript(), restarted.transcript());
+    }
+
+    #[test]
+    fn a_restart_before_every_step_changes_nothing_while_prices_change(history in history()) {
+        let on_bands = || Run::on_card(BANDS, history.variants, history.month_end);
+        let (mut whole, mut restarted) = (on_bands(), on_bands());
+        for step in &history.steps {
+            whole.step(step);
+            restarted.restart();
             restarted.step(step);
         }
         prop_assert_eq!(whole.transcript(), restarted.transcript());

@@ -17,6 +17,18 @@ const ROWS: &str = "DIAL_OUT,49,Germany,DE,0.31,0.05,30,6,,,,,,,,\n\
                     DIAL_OUT,1,North America,US,0.013333,,1,1,,,,,,,,\n\
                     DIAL_IN_TOLL_FREE,49,Germany,DE,0.11,,180,60,,,,,,,,\n";
 
+/// Prices that change from one minute to the next, billed by increments that reach into a further minute.
+pub const BANDS: &str = "DIAL_OUT,49,Germany,DE,0.31,0.05,180,60,,,,,,,,\n\
+                         DIAL_OUT,49,Germany,DE,3,,60,60,,,,10:02,10:04,,,\n\
+                         DIAL_OUT,49,Germany,DE,0.01,,60,60,,,,10:05,23:59,,,\n\
+                         DIAL_OUT,44,United Kingdom,GB,0.7,,60,50,,,,,,,,\n\
+                         DIAL_OUT,44,United Kingdom,GB,0,,60,60,,,,10:01,10:03,,,\n\
+                         DIAL_OUT,44,United Kingdom,GB,5,,60,60,,,,10:03,10:06,,,\n\
+                         DIAL_OUT,1,North America,US,0.2,,60,7,,,,,,,,\n\
+                         DIAL_OUT,1,North America,US,2,,60,60,,,,00:00,10:03,,,\n\
+                         DIAL_IN_TOLL_FREE,49,Germany,DE,0.11,,180,60,,,,,,,,\n\
+                         DIAL_IN_TOLL_FREE,49,Germany,DE,1.1,,60,60,,,,10:04,00:02,,,\n";
+
 fn cards(rows: &str) -> RateCards {
     let rows = parse_csv(format!("{HEAD}\n{rows}").as_bytes()).expect("the card is good");
     let mut cards = RateCards::default();

@@ -16,6 +16,7 @@ impl Worker {
     /// One step of the flow, and what it did to each partition.
     pub fn step(&mut self, world: &mut World, happened: Happened<'_>) {
         self.steps += 1;
+        self.deeds += 1;
         world.steps += 1;
         let now = self.now(world);
         let taken = match &happened {

@@ -112,7 +112,7 @@ pub struct Plan {
     pub slow_cards_by: u64,
     pub aborted_input: u64,
     pub trips: u32,
-    /// Exactly this step of this worker's name is its last: for all of them, one after the other.
+    /// This deed of the first process of this name is its last: for all of them, one after the other.
     pub crash_at: Option<(usize, u64)>,
 }
 

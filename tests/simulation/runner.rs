@@ -30,7 +30,8 @@ pub struct Totals {
 /// What was broken, and how to see it again.
 #[derive(Debug)]
 pub struct Failure {
-    pub seed: u64,
+    /// What repeats it: an option and its value.
+    pub again: String,
     pub broken: Broken,
     pub trace: Vec<String>,
 }
@@ -42,7 +43,7 @@ pub fn seed(seed: u64, traced: bool) -> Result<Totals, Failure> {
     run(seed, plan, dice, traced).map(|(totals, _)| totals)
 }
 
-/// A plan's run, and how many steps the first process of each name made.
+/// A plan's run, and how many deeds the first process of each name did.
 fn run(
     seed: u64,
     plan: Plan,
@@ -51,8 +52,8 @@ fn run(
 ) -> Result<(Totals, BTreeMap<usize, u64>), Failure> {
     let again = (plan.clone(), dice.clone());
     let mut world = World::new(plan, dice, traced);
-    let mut steps = BTreeMap::new();
-    let ran = catch_unwind(AssertUnwindSafe(|| play(&mut world, &mut steps)));
+    let mut deeds = BTreeMap::new();
+    let ran = catch_unwind(AssertUnwindSafe(|| play(&mut world, &mut deeds)));
     let broken = match ran {
         Ok(Ok(())) => None,
         Ok(Err(broken)) => Some(broken),
@@ -66,23 +67,23 @@ fn run(
         faults: world.faults,
     };
     match broken {
-        None if !traced => Ok((totals, steps)),
+        None if !traced => Ok((totals, deeds)),
         Some(_) if !traced => run(seed, again.0, again.1, true),
         broken => Err(Failure {
-            seed,
+            again: format!("--seed {seed}"),
             broken: broken.unwrap_or_default(),
             trace: world.trace.unwrap_or_default(),
         }),
     }
 }
 
-fn play(world: &mut World, steps: &mut BTreeMap<usize, u64>) -> Result<(), Broken> {
+fn play(world: &mut World, deeds: &mut BTreeMap<usize, u64>) -> Result<(), Broken> {
     world.run(BUSY, World::is_written);
-    note_steps(world, steps);
+    note_deeds(world, deeds);
     // Most faults are worst while what they befall is still under way.
     let more = world.dice.below(3_000);
     world.run(world.now + more, |_| false);
-    note_steps(world, steps);
+    note_deeds(world, deeds);
     world.calm_down();
     within(world, "processed", |world| {
         world.is_written_or_calm() && world.is_processed()
@@ -94,6 +95,10 @@ fn play(world: &mut World, steps: &mut BTreeMap<usize, u64>) -> Result<(), Broke
     let inputs = std::mem::take(&mut world.broker.input);
     world.checks.settle(&inputs)?;
     world.broker.input = inputs;
+    note_deeds(world, deeds);
+    if world.plan.crash_at.is_some() && !world.crashed_as_planned {
+        return Err("the planned crash never came".to_owned());
+    }
     // Everything once more from the journals.
     world.restart_all();
     for partition in 0..world.plan.partitions {
@@ -104,13 +109,13 @@ fn play(world: &mut World, steps: &mut BTreeMap<usize, u64>) -> Result<(), Broke
     })
 }
 
-fn note_steps(world: &World, steps: &mut BTreeMap<usize, u64>) {
+fn note_deeds(world: &World, deeds: &mut BTreeMap<usize, u64>) {
     for worker in world
         .workers
         .values()
         .filter(|worker| worker.first_of_its_name)
     {
-        steps.insert(worker.name, worker.steps);
+        deeds.insert(worker.name, worker.deeds);
     }
 }
 
@@ -125,7 +130,8 @@ fn within(world: &mut World, what: &str, done: impl FnMut(&World) -> bool) -> Re
     }))
 }
 
-/// One short history, with a crash at every step of every worker.
+/// One short history, with a crash after every step of every worker, after every command it carried out and while it
+/// waits for every answer.
 pub fn every_crash(seed: u64) -> Result<Totals, Failure> {
     let short = |crash_at| {
         let mut dice = Dice::new(seed);
@@ -133,11 +139,12 @@ pub fn every_crash(seed: u64) -> Result<Totals, Failure> {
         plan.crash_at = crash_at;
         run(seed, plan, dice, false)
     };
-    let (mut totals, steps) = short(None)?;
-    for (name, count) in steps {
-        for step in 1..=count {
-            let (run, _) = short(Some((name, step))).map_err(|failure| Failure {
-                broken: format!("crash of name {name} at step {step}: {}", failure.broken),
+    let (mut totals, deeds) = short(None)?;
+    for (name, count) in deeds {
+        for deed in 1..=count {
+            let (run, _) = short(Some((name, deed))).map_err(|failure| Failure {
+                again: format!("--crashes {seed}"),
+                broken: format!("crash of name {name} at deed {deed}: {}", failure.broken),
                 ..failure
             })?;
             totals.add(&run);
@@ -183,9 +190,9 @@ impl Failure {
     pub fn told(&self) -> String {
         const LINES: usize = 40;
         let from = self.trace.len().saturating_sub(LINES);
-        let seed = self.seed;
+        let again = &self.again;
         format!(
-            "seed {seed}: {}\nsee it again: cargo test --release --no-default-features --test tollkeeper-sim -- --seed {seed}\n{}",
+            "{again}: {}\nsee it again: cargo test --release --no-default-features --test tollkeeper-sim -- {again}\n{}",
             self.broken,
             self.trace[from..].join("\n")
         )

@@ -77,6 +77,8 @@ pub struct Worker {
     /// When the end of a partition was asked for, with the end as it was then.
     pub(super) asked: VecDeque<(i32, Moment, i64)>,
     pub steps: u64,
+    /// Steps, commands carried out and waits for an answer begun: where it may be made to die.
+    pub deeds: u64,
     pub stop: Option<bool>,
     stop_told: bool,
     pub(super) exit: Option<ExitReason>,
@@ -112,6 +114,7 @@ impl Worker {
             scripts: BTreeMap::new(),
             asked: VecDeque::new(),
             steps: 0,
+            deeds: 0,
             stop: None,
             stop_told: false,
             exit: None,
@@ -156,7 +159,13 @@ impl Worker {
                         self.blocked = None;
                         self.step(world, happened);
                     }
-                    None => return self.sleep(world, blocked.until()),
+                    None => {
+                        self.deeds += 1;
+                        if self.dies_as_planned(world) {
+                            return false;
+                        }
+                        return self.sleep(world, blocked.until());
+                    }
                 }
             } else if let Some(reason) = self.exit.take() {
                 world.exited(self, &reason);
@@ -164,6 +173,7 @@ impl Worker {
             } else if let Some(command) = self.commands.pop_front() {
                 world.note(|| format!("worker {}: {}", self.id, shown(&command)));
                 self.carry_out(world, command);
+                self.deeds += 1;
             } else if self.loop_on(world) {
                 return true;
             }
@@ -175,11 +185,21 @@ impl Worker {
     }
 
     fn dies(&mut self, world: &mut World) -> bool {
-        let due = world.plan.crash_at == Some((self.name, self.steps)) && self.first_of_its_name;
         let struck = world.busy && world.dice.chance(world.plan.crash);
-        if !due && !struck {
+        if struck {
+            world.crashed(self);
+        }
+        struck || self.dies_as_planned(world)
+    }
+
+    /// One step or command may be several deeds: the first moment after the planned one counts.
+    fn dies_as_planned(&mut self, world: &mut World) -> bool {
+        let planned = world.plan.crash_at;
+        let due = planned.is_some_and(|(name, deeds)| name == self.name && deeds <= self.deeds);
+        if !due || !self.first_of_its_name || world.crashed_as_planned {
             return false;
         }
+        world.crashed_as_planned = true;
         world.crashed(self);
         true
     }

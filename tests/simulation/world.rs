@@ -102,6 +102,8 @@ pub struct World {
     pub faults: BTreeMap<Fault, u64>,
     /// Faults come and records too.
     pub busy: bool,
+    /// The crash of the plan has happened.
+    pub crashed_as_planned: bool,
     pub slow_markers_until: u64,
     pub refuse_sends: u32,
     /// When a transaction was committed or a partition resumed last.
@@ -141,6 +143,7 @@ impl World {
             wanted: BTreeMap::new(),
             faults: BTreeMap::new(),
             busy: true,
+            crashed_as_planned: false,
             slow_markers_until: 0,
             refuse_sends: 0,
             stirred_at: 0,
