@@ -17,4 +17,5 @@ mod running;
 #[allow(dead_code)]
 mod support;
 mod topics;
+mod watching;
 mod worker;

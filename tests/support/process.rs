@@ -45,6 +45,22 @@ impl Process {
         transaction_timeout_ms: u32,
         bootstrap: &str,
     ) -> Self {
+        Self::spawn(deployment, instance, transaction_timeout_ms, bootstrap, &[])
+    }
+
+    /// The first with further settings, as variables of its environment.
+    pub fn start_with(deployment: &Deployment, instance: &str, more: &[(&str, &str)]) -> Self {
+        let bootstrap = deployment.cluster().bootstrap();
+        Self::spawn(deployment, instance, 5_000, bootstrap, more)
+    }
+
+    fn spawn(
+        deployment: &Deployment,
+        instance: &str,
+        transaction_timeout_ms: u32,
+        bootstrap: &str,
+        more: &[(&str, &str)],
+    ) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         // A log for each start: what it says is never what an earlier one said.
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
@@ -69,6 +85,7 @@ impl Process {
                 "TOLLKEEPER_WORKER__TRANSACTION_TIMEOUT_MS",
                 transaction_timeout_ms.to_string(),
             )
+            .envs(more.iter().copied())
             .stdout(Stdio::null())
             .stderr(file)
             .spawn()
