@@ -327,7 +327,7 @@ mod tests {
             config: plan
                 .config
                 .iter()
-                .map(|(key, wanted)| ((*key).to_owned(), wanted.initial().to_string()))
+                .map(|(key, wanted)| ((*key).to_owned(), wanted.initial()))
                 .chain([(key.to_owned(), value.to_owned())])
                 .collect(),
         };

@@ -1,5 +1,7 @@
 //! The commands around the topics: what goes in comes out, and what is wrong is told.
 
+use std::process::Command;
+
 use serde_json::json;
 use tollkeeper::codec::Partitioner;
 use tollkeeper::codec::{
@@ -256,4 +258,32 @@ fn topics_are_checked_down_to_the_genesis_of_each_journal() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn the_demo_tells_of_falling_credit_cuts_ahead_of_time_and_books_that_balance() {
+    let ran = Command::new(env!("CARGO_BIN_EXE_tollkeeper"))
+        .args(["demo", "--for", "20s"])
+        .output()
+        .expect("the program runs");
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert_eq!(
+        ran.status.code(),
+        Some(0),
+        "{told}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    for words in [
+        "Kafka, inside this process: 127.0.0.1:",
+        "LOW CREDIT: ",
+        "CUT OFF ",
+        "EXHAUSTED: ",
+        "is cancelled",
+        "RESTORED: ",
+        "The ledger's sum is what the wallets hold, to the millionth.",
+    ] {
+        assert!(told.contains(words), "`{words}`: {told}");
+    }
+    // An order comes before the moment it names, mostly a minute.
+    assert!(told.contains(" s ahead"), "{told}");
 }

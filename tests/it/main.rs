@@ -10,6 +10,7 @@ mod commands;
 mod coordinators;
 mod crashes;
 mod exactly_once;
+mod journals;
 mod limits;
 mod rates;
 mod running;

@@ -118,45 +118,6 @@ fn a_record_too_large_for_the_rejected_topic_is_cut() {
 }
 
 #[test]
-fn a_journal_that_is_not_whole_stops_its_partition_alone() {
-    let deployment = deployed(2);
-    let names = deployment.cluster().topics();
-    let journal = Publisher::new(&deployment.cluster().connection(), &names.state)
-        .expect("somebody who must not write there");
-    let home = partition_of(Partitioner::Murmur2, b"contoso", 2);
-    journal.send(1 - home, b"", b"foreign", 0).expect("sent");
-    journal.finish(1, WAIT, |_| {}).expect("delivered");
-    publish(&deployment, &[tick("contoso", 1)]);
-    let worker = Running::start(&deployment, "a", |_| {});
-    let stopped = worker.hears(&format!("stopped {}", 1 - home));
-    assert!(stopped.contains("offset `"), "{stopped}");
-    eventually("the other partition's work", || {
-        (rejected(&deployment) == 1).then_some(())
-    });
-    worker.stop();
-}
-
-#[test]
-fn a_journal_that_was_emptied_or_is_of_another_cluster_is_refused() {
-    let deployment = deployed(1);
-    publish(&deployment, &[tick("contoso", 1)]);
-    let worker = Running::start(&deployment, "a", |settings| {
-        settings.genesis.cluster_id = "another".to_owned();
-    });
-    let stopped = worker.hears("stopped 0");
-    assert!(stopped.contains("another"), "{stopped}");
-    worker.stop();
-    let admin = Admin::new(&deployment.cluster().connection(), WAIT).expect("an admin client");
-    let state = deployment.cluster().topics().state;
-    admin.delete_records(&state, 0, 1).expect("deleted");
-    let worker = Running::start(&deployment, "a", |_| {});
-    let stopped = worker.hears("stopped 0");
-    assert!(stopped.contains("it is empty"), "{stopped}");
-    worker.stop();
-    assert_eq!(rejected(&deployment), 0);
-}
-
-#[test]
 fn offsets_that_were_reset_or_lost_change_nothing() {
     let deployment = deployed(1);
     publish(&deployment, &[tick("contoso", 1), tick("contoso", 2)]);

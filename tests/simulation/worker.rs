@@ -154,18 +154,15 @@ impl Worker {
     pub fn go_on(&mut self, world: &mut World) -> bool {
         while world.broken.is_none() {
             if let Some(blocked) = self.blocked {
-                match self.finish(world, blocked) {
-                    Some(happened) => {
-                        self.blocked = None;
-                        self.step(world, happened);
+                if let Some(happened) = self.finish(world, blocked) {
+                    self.blocked = None;
+                    self.step(world, happened);
+                } else {
+                    self.deeds += 1;
+                    if self.dies_as_planned(world) {
+                        return false;
                     }
-                    None => {
-                        self.deeds += 1;
-                        if self.dies_as_planned(world) {
-                            return false;
-                        }
-                        return self.sleep(world, blocked.until());
-                    }
+                    return self.sleep(world, blocked.until());
                 }
             } else if let Some(reason) = self.exit.take() {
                 world.exited(self, &reason);
