@@ -24,8 +24,7 @@ impl Partition {
             let account = Account::new(Tenant::new(tenant_id, Arc::new(config)));
             let slot = self.accounts.insert(account);
             self.account_index.insert(hash_of(0, tenant_id), slot);
-            let account = self.accounts.get(slot).expect("just made");
-            return Ok(Some(Turn::of(slot, account, Outcome::default())));
+            return Ok(Some(self.turn_of(slot)));
         };
         let account = self.accounts.get(slot).expect("the tenant was found");
         let known = &account.tenant.config;

@@ -5,7 +5,7 @@ use super::entry::Entry;
 use super::index::{content_of, key_of};
 use super::partition::{Partition, PaymentRow};
 use super::turn::{Fault, Turn, fault};
-use crate::calls::{Occasion, Outcome};
+use crate::calls::Occasion;
 use crate::domain::{
     AdjustmentReason, BillingMode, CreditAdjusted, CreditGranted, Currency, EntryKind, LotUses,
     Moment, Money, RechargeFailed, Record, RejectReason, Symbol,
@@ -110,7 +110,7 @@ impl Partition {
         check_bound(&account.tenant, payment.amount)?;
         allowed(&account.tenant)?;
         self.check_room(&account.tenant, payment.amount)?;
-        let turn = Turn::of(slot, account, Outcome::default());
+        let turn = self.turn_of(slot);
         self.remember_payment(key, content, on.occurred_at);
         Ok(Some(turn))
     }
@@ -198,8 +198,8 @@ impl Partition {
     }
 
     pub(super) fn recharge_fails(&mut self, slot: u32, failed: &RechargeFailed<'_>) -> Turn {
+        let mut turn = self.turn_of(slot);
         let account = self.accounts.moved(slot).expect("the tenant was found");
-        let mut turn = Turn::of(slot, account, Outcome::default());
         let wallet = &mut account.tenant.wallet;
         if wallet
             .recharge
@@ -229,7 +229,7 @@ impl Partition {
         {
             return false;
         }
-        let turn = Turn::of(slot, account, Outcome::default());
+        let turn = self.turn_of(slot);
         if let Some(account) = self.accounts.moved(slot) {
             account.tenant.wallet.recharge = None;
         }

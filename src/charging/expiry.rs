@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::Facts;
 use super::partition::Partition;
 use super::timers::TimerKind;
-use super::turn::Turn;
-use crate::calls::{Notice, Occasion, Outcome};
+use crate::calls::{Notice, Occasion};
 use crate::domain::{Moment, NoticeKind};
 use crate::wallet::Lot;
 
@@ -21,8 +20,8 @@ impl Partition {
     ) -> usize {
         let ids = self.lots_due(slot, |lot| lot.expiry_due() == Some(due));
         for id in &ids {
+            let turn = self.turn_of(slot);
             let account = self.accounts.moved(slot).expect("its lots were found");
-            let turn = Turn::of(slot, account, Outcome::default());
             if let Some(state) = account.tenant.wallet.lots.state_mut(id) {
                 state.expired = true;
             }
@@ -41,8 +40,8 @@ impl Partition {
     ) -> usize {
         let ids = self.lots_due(slot, |lot| lot.notice_due() == Some(due));
         for id in &ids {
+            let mut turn = self.turn_of(slot);
             let account = self.accounts.moved(slot).expect("its lots were found");
-            let mut turn = Turn::of(slot, account, Outcome::default());
             if let Some(state) = account.tenant.wallet.lots.state_mut(id) {
                 state.notices += 1;
                 let amount = Some(state.remaining);

@@ -5,7 +5,7 @@
 use super::schemas::{RecordType, Writer, builtin};
 use crate::domain::{Body, CallMinuteTick, Event, Moment, Text};
 
-/// Nine bytes of seven bits hold any `long` that is not negative; a longer one is not plain.
+/// Nine bytes of seven bits hold a `long` from -2^62 to 2^62 - 1; a longer one is not plain.
 const PLAIN_BYTES: usize = 9;
 
 /// The tick of a datum, if this program's own schema wrote it and it is plainly good.

@@ -22,7 +22,7 @@ fn founded(cluster: Cluster, traffic: &mut Traffic) -> Deployment {
 }
 
 /// Stops a process, which must end well.
-fn ended(process: &mut Process) {
+pub fn ended(process: &mut Process) {
     process.signal("TERM");
     assert_eq!(process.ends().code(), Some(0), "{}", process.log());
 }

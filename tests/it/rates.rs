@@ -11,7 +11,8 @@ fn deployed() -> Deployment {
     Deployment::created(Cluster::shared(), 1)
 }
 
-fn card(rate: &str) -> String {
+/// A card of one row, for Germany, at this rate.
+pub fn card(rate: &str) -> String {
     format!("{HEADER}\nDIAL_OUT,+49,Germany,DE,{rate},,,,,,,,,,,\n")
 }
 

@@ -3,6 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
+use crate::exactly_once::ended;
+use crate::rates::card;
 use crate::support::{Process, eventually, now};
 use crate::worker::{deployed, publish, tick};
 
@@ -77,8 +79,7 @@ fn an_instance_of_two_workers_shows_its_health_and_figures_and_no_number() {
     assert_eq!(refused.status.code(), Some(3), "{said}");
     assert!(said.contains("`http.listen`"), "{said}");
 
-    process.signal("TERM");
-    assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+    ended(&mut process);
     assert!(
         !process.log().contains(&NUMBER[1..]),
         "no number is logged: {}",
@@ -88,11 +89,9 @@ fn an_instance_of_two_workers_shows_its_health_and_figures_and_no_number() {
 
 #[test]
 fn a_card_that_is_published_while_a_worker_runs_rates_what_comes_after() {
-    const HEADER: &str = "kind,prefix,destination,country,rate_per_minute,connection_fee,initial_s,increment_s,effective_from,effective_to,days,time_from,time_to,zone,barred,premium";
     let deployment = deployed(1);
     let published = |rate: &str| {
-        let card = format!("{HEADER}\nDIAL_OUT,49,Germany,DE,{rate},,,,,,,,,,,\n");
-        let file = deployment.file("card.csv", &card);
+        let file = deployment.file("card.csv", &card(rate));
         deployment.done(&format!(
             "rates publish {file} --card standard --currency EUR"
         ));
@@ -136,6 +135,5 @@ fn a_card_that_is_published_while_a_worker_runs_rates_what_comes_after() {
     // The worker hears of it a moment later, from the topic of cards.
     let total = eventually("the next version", || rated_by(2));
     assert_eq!(total, "0.9");
-    process.signal("TERM");
-    assert_eq!(process.ends().code(), Some(0), "{}", process.log());
+    ended(&mut process);
 }
