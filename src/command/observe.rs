@@ -65,10 +65,14 @@ impl Observing {
                 metrics.restored(*bytes, *took);
                 tracing::info!(partition, bytes, ?took, "journal read");
             }
-            News::Resumed(partition) => {
+            News::Resumed(counts) => {
+                let partition = counts.partition;
                 tracing::info!(partition, "partition at work");
-                self.goes_on(*partition);
-                health.partition(*partition, PartitionHealth::Working);
+                self.goes_on(partition);
+                metrics.has(counts);
+                let began = counts.time > Moment::EARLIEST;
+                self.known().entry(partition).or_default().time = began.then_some(counts.time);
+                health.partition(partition, PartitionHealth::Working);
             }
             News::Stopped(partition, reason) => self.stops(*partition, reason),
             News::End(end) => {

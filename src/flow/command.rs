@@ -127,6 +127,24 @@ impl StopReason {
     }
 }
 
+impl StopReason {
+    /// The next offset of the input, if the reason has it.
+    pub(super) fn position(&self) -> Option<i64> {
+        match self {
+            StopReason::Gap { position, .. } | StopReason::BeyondEnd { position, .. } => {
+                Some(*position)
+            }
+            StopReason::Quarantined { offset, .. } | StopReason::Broken { offset, .. } => {
+                Some(*offset)
+            }
+            StopReason::Journal(_)
+            | StopReason::JournalBehind(_)
+            | StopReason::Undecided
+            | StopReason::Refused(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

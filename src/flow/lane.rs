@@ -36,6 +36,10 @@ pub(super) enum Lane {
         reason: StopReason,
         /// When to ask for an operator's permission.
         ask_at: u64,
+        /// How far it has come, if that is known, and when the end of the partition was asked for last: what waits
+        /// behind it grows.
+        next_offset: Option<i64>,
+        asked: Option<u64>,
     },
 }
 

@@ -246,10 +246,11 @@ impl Flow {
         reason: StopReason,
         out: &mut Vec<Command>,
     ) {
-        let ask_at = now.millis;
         let lane = Lane::Stopped {
             reason: reason.clone(),
-            ask_at,
+            ask_at: now.millis,
+            next_offset: self.position(partition),
+            asked: None,
         };
         self.lanes.insert(partition, lane);
         out.push(Command::Unread(vec![partition]));
@@ -329,6 +330,9 @@ impl Flow {
     fn ask(&mut self, now: Now, out: &mut Vec<Command>) {
         let able = self.is_able();
         for (number, lane) in &mut self.lanes {
+            if ends_asked(lane, now) {
+                out.push(Command::AskEnd(*number));
+            }
             match lane {
                 Lane::Restoring { due, attempt, .. }
                     if able && due.is_some_and(|at| at <= now.millis) =>
@@ -341,11 +345,7 @@ impl Flow {
                         attempt: self.attempt,
                     });
                 }
-                Lane::Live(live) if ends_asked(live, now) => {
-                    live.asked = Some(now.millis);
-                    out.push(Command::AskEnd(*number));
-                }
-                Lane::Stopped { reason, ask_at }
+                Lane::Stopped { reason, ask_at, .. }
                     if able && reason.may_pass() && *ask_at <= now.millis =>
                 {
                     *lane = restoring(now, 0);
@@ -353,6 +353,7 @@ impl Flow {
                 Lane::Stopped {
                     reason: StopReason::Quarantined { .. } | StopReason::Gap { .. },
                     ask_at,
+                    ..
                 } if *ask_at <= now.millis => {
                     *ask_at = now.millis + ASK_PERMIT;
                     out.push(Command::AskPermit(*number));
@@ -377,8 +378,20 @@ impl Flow {
     }
 }
 
-fn ends_asked(live: &Live, now: Now) -> bool {
-    let soon = live.state.next_due().is_some_and(|due| due <= now.clock);
-    let every = if soon { ASK_END_SOON } else { ASK_END };
-    live.advancing.is_none() && live.asked.is_none_or(|at| now.millis - at >= every)
+/// Whether to ask where a partition ends; takes note of it.
+fn ends_asked(lane: &mut Lane, now: Now) -> bool {
+    let (asked, every) = match lane {
+        Lane::Live(live) if live.advancing.is_none() => {
+            let soon = live.state.next_due().is_some_and(|due| due <= now.clock);
+            let every = if soon { ASK_END_SOON } else { ASK_END };
+            (&mut live.asked, every)
+        }
+        Lane::Stopped { asked, .. } => (asked, ASK_END),
+        _ => return false,
+    };
+    let due = asked.is_none_or(|at| now.millis - at >= every);
+    if due {
+        *asked = Some(now.millis);
+    }
+    due
 }

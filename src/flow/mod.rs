@@ -16,6 +16,7 @@ mod partitions;
 mod pending;
 mod publish;
 mod reading;
+mod rejoin;
 mod standing;
 mod takeover;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use happened::{CommittedOffset, EndOfPartition, Failure, Found, Happened, No
 pub use machine::Flow;
 pub use outgoing::{Destination, OutRecord, Outgoing};
 pub use reading::Reading;
+pub use rejoin::{Ends, GroupMember, Next, Ownerless};
 pub use standing::{LaneView, Standing};
 pub use takeover::Warning;
 

@@ -108,6 +108,7 @@ impl Flow {
             self.permits.insert(partition, permit);
         }
         let waited = now.millis - since >= self.settings.transaction_timeout;
+        let committed = found.committed.map(|committed| committed.next_offset);
         match judge(partition, found, waited) {
             Verdict::Go(restored, warnings) => {
                 out.extend(warnings.into_iter().map(Command::Warn));
@@ -123,8 +124,10 @@ impl Flow {
                 self.lanes.insert(
                     partition,
                     Lane::Stopped {
+                        next_offset: reason.position().or(committed),
                         reason: reason.clone(),
                         ask_at: now.millis + wait,
+                        asked: None,
                     },
                 );
                 out.push(Command::Stop { partition, reason });

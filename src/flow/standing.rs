@@ -3,7 +3,7 @@
 use crate::domain::Moment;
 
 use super::lane::Lane;
-use super::{EndOfPartition, Flow, StopReason};
+use super::{EndOfPartition, Flow, LaneCounts, StopReason};
 
 impl Flow {
     /// The next offset to take of a partition at work.
@@ -28,13 +28,26 @@ impl Flow {
         }
     }
 
-    /// Tells where a partition ends. Every record polled by then must have been taken, so that the
-    /// consumer's position, if it has one, is what was applied with the control markers behind it.
+    /// Tells where a partition ends, also of one that is stopped. Every record polled by then must have been taken, so
+    /// that the consumer's position, if it has one, is what was applied with the control markers behind it.
     #[must_use]
     pub fn ended(&self, end: EndOfPartition, polled: Option<i64>) -> Option<EndOfPartition> {
-        let applied = self.position(end.partition)?;
+        let applied = match self.lanes.get(&end.partition)? {
+            Lane::Live(live) => live.state.next_offset(),
+            Lane::Stopped { next_offset, .. } => (*next_offset)?,
+            Lane::Restoring { .. } | Lane::AwaitingCards(_) => return None,
+        };
         let position = polled.map_or(applied, |polled| polled.max(applied));
         Some(EndOfPartition { position, ..end })
+    }
+
+    /// What a partition at work has, as a commit would tell it that wrote nothing to its journal.
+    #[must_use]
+    pub fn counts(&self, partition: i32) -> Option<LaneCounts> {
+        match self.lanes.get(&partition) {
+            Some(Lane::Live(live)) => Some(live.counts(0)),
+            _ => None,
+        }
     }
 
     /// The partitions that are ours, each with the reason if it is stopped or none if it is restored.

@@ -11,7 +11,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
 
 use super::clients::{Connection, Listening};
-use super::error::{Error, words};
+use super::error::{Error, code_of, words};
 use super::native::{self, Handle};
 use super::topics::{TopicFound, TopicPlan};
 
@@ -73,52 +73,65 @@ impl Admin {
         }))
     }
 
-    /// Asks again every second, with fresh metadata: a client that was told of no brokers,
-    /// while all of them were fenced, looks for them again only minutes later.
     fn describe(&self, topic: &str) -> Result<Option<native::Described>, Error> {
-        const TURN: Duration = Duration::from_secs(1);
         let handle = Handle::new(self.client.inner().native_ptr());
+        self.insist(|turn| {
+            native::describe_topic(handle, topic, turn).map_err(|error| {
+                self.failure(
+                    &format!("looking up topic `{topic}`"),
+                    error.code,
+                    &error.text,
+                )
+            })
+        })
+    }
+
+    /// Asks what changes nothing again while nobody answers, each time twice as long, with fresh metadata: a client
+    /// that was told of no brokers, while all of them were fenced, looks for them again only minutes later.
+    fn insist<T>(&self, ask: impl Fn(Duration) -> Result<T, Error>) -> Result<T, Error> {
+        const FIRST: Duration = Duration::from_secs(1);
         let deadline = Instant::now() + self.timeout;
+        let mut turn = FIRST;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let failure = match native::describe_topic(handle, topic, left.min(TURN)) {
-                Ok(described) => return Ok(described),
-                Err(error) => self.native_failure(format!("looking up topic `{topic}`"), &error),
-            };
-            if left <= TURN || !matches!(failure, Error::Unreachable { .. }) {
-                return Err(failure);
+            match ask(left.min(turn)) {
+                Err(Error::Unreachable { .. }) if left > turn => {}
+                answered => return answered,
             }
             // Its own failure tells nothing that the next question does not.
-            let _ = self.client.inner().fetch_metadata(None, TURN);
+            let _ = self.client.inner().fetch_metadata(None, FIRST);
+            turn *= 2;
         }
     }
 
-    fn native_failure(&self, doing: String, error: &native::NativeError) -> Error {
-        match error.code {
+    fn failure(&self, doing: &str, code: RDKafkaErrorCode, text: &str) -> Error {
+        match code {
             RDKafkaErrorCode::OperationTimedOut
             | RDKafkaErrorCode::BrokerTransportFailure
             | RDKafkaErrorCode::AllBrokersDown => self.unreachable(),
             _ => Error::Failed {
-                doing,
-                what: error.text.clone(),
+                doing: doing.to_owned(),
+                what: text.to_owned(),
             },
         }
     }
 
     fn config_of(&self, topic: &str) -> Result<BTreeMap<String, String>, Error> {
-        let doing = || format!("reading the configuration of topic `{topic}`");
-        let mut results = pollster::block_on(
-            self.client
-                .describe_configs(&[ResourceSpecifier::Topic(topic)], &self.options()),
-        )
-        .map_err(|error| Error::failed(doing(), &error))?;
-        let resource = results
-            .pop()
-            .expect("one resource was asked for")
-            .map_err(|code| Error::Failed {
-                doing: doing(),
-                what: words(code),
-            })?;
+        let doing = format!("reading the configuration of topic `{topic}`");
+        let failed = |code| self.failure(&doing, code, &words(code));
+        let resource = self.insist(|turn| {
+            let options = AdminOptions::new().request_timeout(Some(turn));
+            let question = [ResourceSpecifier::Topic(topic)];
+            match pollster::block_on(self.client.describe_configs(&question, &options)) {
+                Ok(mut resources) => resources
+                    .pop()
+                    .expect("one resource was asked for")
+                    .map_err(failed),
+                Err(error) => {
+                    Err(code_of(&error).map_or_else(|| Error::failed(&doing, &error), failed))
+                }
+            }
+        })?;
         Ok(resource
             .entries
             .into_iter()

@@ -52,9 +52,7 @@ pub enum Error {
 impl Error {
     /// Wraps an error of the client library.
     pub(super) fn failed(doing: impl Into<String>, error: &KafkaError) -> Self {
-        let what = error
-            .rdkafka_error_code()
-            .map_or_else(|| error.to_string(), words);
+        let what = code_of(error).map_or_else(|| error.to_string(), words);
         Error::Failed {
             doing: doing.into(),
             what,
@@ -63,7 +61,7 @@ impl Error {
 
     /// Wraps an error of the client library about one topic.
     pub(super) fn about_topic(doing: impl Into<String>, topic: &str, error: &KafkaError) -> Self {
-        match error.rdkafka_error_code() {
+        match code_of(error) {
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 Error::TopicMissing {
                     topic: topic.to_owned(),
@@ -71,6 +69,14 @@ impl Error {
             }
             _ => Error::failed(doing, error),
         }
+    }
+}
+
+/// The code of an error, also of an admin operation, which the library itself does not tell.
+pub(super) fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        _ => error.rdkafka_error_code(),
     }
 }
 

@@ -6,15 +6,7 @@ use rdkafka::consumer::Consumer as _;
 
 use super::error::Error;
 use super::reader::TopicReader;
-
-/// A member of a settled group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Member {
-    /// The name its client gave itself; a worker's is its group.instance.id.
-    pub(super) name: String,
-    /// Its partitions of the topic asked about.
-    pub(super) has: Vec<i32>,
-}
+use crate::flow::GroupMember;
 
 impl TopicReader {
     /// The members of a group and which partitions of this reader's topic each has; none while they
@@ -23,7 +15,7 @@ impl TopicReader {
         &self,
         group: &str,
         timeout: Duration,
-    ) -> Result<Option<Vec<Member>>, Error> {
+    ) -> Result<Option<Vec<GroupMember>>, Error> {
         let list = self
             .consumer()
             .fetch_group_list(Some(group), timeout)
@@ -34,7 +26,7 @@ impl TopicReader {
         };
         let members = found.members().iter().map(|member| {
             let assigned = member.assignment().unwrap_or_default();
-            Some(Member {
+            Some(GroupMember {
                 name: member.client_id().to_owned(),
                 has: partitions_of(assigned, self.topic())?,
             })

@@ -320,7 +320,11 @@ impl<'c> Worker<'c> {
             Command::Stop { partition, reason } => {
                 (self.observer)(News::Stopped(partition, &reason));
             }
-            Command::Resumed(partition) => (self.observer)(News::Resumed(partition)),
+            Command::Resumed(partition) => {
+                if let Some(counts) = self.flow.counts(partition) {
+                    (self.observer)(News::Resumed(counts));
+                }
+            }
             Command::Warn(warning) => (self.observer)(News::Warned(&warning)),
             Command::Report(counts) => {
                 let took = self.ending_since.elapsed();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::error::Error;
 use super::worker;
@@ -11,13 +11,7 @@ use super::worker_cards::CardShelf;
 use super::worker_news::Observer;
 use super::worker_settings::{Clock, WorkerSettings};
 use super::worker_side::{self, Side};
-use crate::flow::ExitReason;
-
-/// A worker that is fenced joins again, unless it was fenced less than this long before. Two processes
-/// of one name fence each other in turn, and the first to be fenced twice ends; a worker that takes its
-/// own rejoining for another process, as librdkafka's static members may after they lost their session,
-/// goes on.
-const FENCED_AGAIN: Duration = Duration::from_secs(60);
+use crate::flow::{Ends, ExitReason, Next};
 
 /// Runs all workers until `stop` is set or one of them cannot go on, which stops the others.
 ///
@@ -67,25 +61,24 @@ fn run(
     observer: &Observer,
     stop: &AtomicBool,
 ) -> Result<ExitReason, Error> {
-    let mut fenced: Option<Instant> = None;
+    let (begun, mut ends) = (Instant::now(), Ends::default());
     loop {
         let side = side.clone();
         let exit = worker::run(settings, number, side, shelf, clock, observer, stop)?;
-        match exit {
-            // Not told to stop, but to leave and join again.
-            ExitReason::Stopped { .. } | ExitReason::StoppedInTheMiddle
-                if !stop.load(Ordering::Relaxed) => {}
-            ExitReason::Evicted if !stop.load(Ordering::Relaxed) => {
-                tracing::warn!(worker = number, "evicted from the group; joining anew");
-            }
-            ExitReason::InstanceFenced if fenced.is_none_or(|at| at.elapsed() >= FENCED_AGAIN) => {
-                tracing::warn!(
+        let now =
+            u64::try_from(begun.elapsed().as_millis()).expect("a process does not live so long");
+        match ends.next(&exit, now, stop.load(Ordering::Relaxed)) {
+            Next::End => return Ok(exit),
+            Next::Join => match exit {
+                ExitReason::Evicted => {
+                    tracing::warn!(worker = number, "evicted from the group; joining anew");
+                }
+                ExitReason::InstanceFenced => tracing::warn!(
                     worker = number,
                     "fenced by another member of its name; joining once more"
-                );
-                fenced = Some(Instant::now());
-            }
-            exit => return Ok(exit),
+                ),
+                _ => {}
+            },
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::flow::{Counts, EndOfPartition, StopReason, Warning};
+use crate::flow::{Counts, EndOfPartition, LaneCounts, StopReason, Warning};
 
 /// Hears the news of all workers, from several threads; must be quick.
 pub type Observer = Arc<dyn Fn(News<'_>) + Send + Sync>;
@@ -28,8 +28,8 @@ pub enum News<'a> {
         /// How long it took with all that is asked beside it.
         took: Duration,
     },
-    /// A partition is at work.
-    Resumed(i32),
+    /// A partition is at work, with what it has.
+    Resumed(LaneCounts),
     /// A partition goes on no more.
     Stopped(i32, &'a StopReason),
     /// Where a partition ends, and how far it was read.

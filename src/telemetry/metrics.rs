@@ -7,7 +7,7 @@ use prometheus::{
 };
 
 use crate::domain::{Moment, RejectReason, Symbol};
-use crate::flow::{Counts, Destination, EventKind};
+use crate::flow::{Counts, Destination, EventKind, LaneCounts};
 
 /// Every metric of this process.
 #[derive(Debug)]
@@ -142,13 +142,16 @@ impl Metrics {
             add(&self.published, &[topic_label(*destination)], count);
         }
         self.orders.inc_by(counts.orders);
-        for lane in &counts.lanes {
-            let label = lane.partition.to_string();
-            set(&self.live_calls, &label, lane.live_calls);
-            set(&self.tenants, &label, lane.tenants);
-            let bytes = u64::try_from(lane.journal_bytes).unwrap_or(u64::MAX);
-            add(&self.journal_bytes, &[&label], bytes);
-        }
+        counts.lanes.iter().for_each(|lane| self.has(lane));
+    }
+
+    /// What a partition has after a commit, or after it was restored.
+    pub fn has(&self, lane: &LaneCounts) {
+        let label = lane.partition.to_string();
+        set(&self.live_calls, &label, lane.live_calls);
+        set(&self.tenants, &label, lane.tenants);
+        let bytes = u64::try_from(lane.journal_bytes).unwrap_or(u64::MAX);
+        add(&self.journal_bytes, &[&label], bytes);
     }
 
     /// A transaction is aborted, or given up with its producer.
@@ -289,7 +292,6 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::flow::LaneCounts;
 
     /// The samples, without their help and without buckets.
     fn samples(metrics: &Metrics) -> String {

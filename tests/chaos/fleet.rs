@@ -7,6 +7,14 @@ pub const QUICK_MS: u32 = 4_000;
 /// For a time in which all brokers are gone; see [`Process::start_patient`].
 pub const PATIENT_MS: u32 = 60_000;
 
+/// Why a worker may end that was at work: it was paused twice within a minute, and took its own coming back for another
+/// process; or Kafka left too many of its calls without an answer.
+const EXCUSES: [&str; 3] = [
+    "another process uses the name",
+    "another process writes under the name",
+    "Kafka does not answer",
+];
+
 /// Places for workers; a place may be empty.
 pub struct Fleet<'d> {
     deployment: &'d Deployment,
@@ -76,7 +84,7 @@ impl<'d> Fleet<'d> {
         }
     }
 
-    /// Starts again what ended by itself, as a supervisor would, and notes it.
+    /// Starts again what the world made end, as a supervisor would, and notes it; fails if a worker had no excuse.
     pub fn mind(&mut self) {
         for place in self.running() {
             let worker = self.places[place].as_mut().expect("a worker is there");
@@ -85,6 +93,14 @@ impl<'d> Fleet<'d> {
             };
             let log = worker.log();
             let last: Vec<&str> = log.lines().rev().take(3).collect();
+            let began = log.contains("partition at work");
+            let excused = EXCUSES
+                .iter()
+                .any(|excuse| last.iter().any(|line| line.contains(excuse)));
+            assert!(
+                status.code() == Some(3) && (excused || !began),
+                "worker {place} ended by itself ({status}): {log}"
+            );
             self.ended.push(format!(
                 "worker {place} ended by itself ({status}): {last:?}"
             ));

@@ -6,6 +6,7 @@ use tollkeeper::flow::{Command, Failure, Happened, InputPosition, Outgoing};
 use super::broker::ClientId;
 use super::client::{Client, Reply};
 use super::group::Standing;
+use super::plan::Fault;
 use super::takeover::Finding;
 use super::worker::{Answer, Worker};
 use super::world::{Call, Event, World};
@@ -123,8 +124,8 @@ impl Worker {
     }
 
     fn send(&mut self, world: &mut World, outgoing: Outgoing) {
-        if world.refuse_sends > 0 {
-            world.refuse_sends -= 1;
+        if std::mem::take(&mut world.refuse_sends) {
+            world.count(Fault::RefusedSend, 1);
             let partition = outgoing.record(0, &mut Vec::new()).partition;
             let why = "the producer's queue stayed full".to_owned();
             return self.step(world, Happened::SendFailed(outgoing, partition, why));
@@ -231,6 +232,15 @@ fn commit(client: &mut Client, world: &mut World, late: bool) -> Option<Happened
     if client.is_flushed() && !client.is_committing() {
         let epoch = client.epoch;
         client.call(world, Call::Commit { epoch });
+    }
+    if late && client.is_committing() {
+        let decided = !world.broker.would_end(client.id.name, client.epoch);
+        let kind = if decided {
+            Fault::UnheardEnd
+        } else {
+            Fault::UndecidedEnd
+        };
+        world.count(kind, 1);
     }
     late.then(|| Happened::Failed(Failure::Retriable("timed out".to_owned())))
 }

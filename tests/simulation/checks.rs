@@ -1,8 +1,9 @@
 //! What must hold whenever a transaction is decided to commit, and at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use tollkeeper::charging::{Partition, Settings};
+use tollkeeper::charging::{Partition, Settings, TenantFigures};
 use tollkeeper::codec::{DecodedRecord, RecordDecoder, SchemaSet};
 use tollkeeper::domain::Moment;
 use tollkeeper::flow::Destination;
@@ -25,6 +26,10 @@ pub struct Checks {
     pub books: Books,
     /// The last balance published of each tenant.
     balances: BTreeMap<(i32, String), Option<Vec<u8>>>,
+    /// What each tenant had after the last transaction that changed it.
+    had: BTreeMap<(i32, Arc<str>), TenantFigures>,
+    /// Partitions of which a restored state was found to be the committed one.
+    pub alike: BTreeSet<i32>,
     pub commits: u64,
 }
 
@@ -34,6 +39,8 @@ impl Checks {
         Checks {
             books: Books::new(),
             balances: BTreeMap::new(),
+            had: BTreeMap::new(),
+            alike: BTreeSet::new(),
             office,
             references: (0..partitions)
                 .map(|partition| Reference::new(partition, charging))
@@ -75,6 +82,13 @@ impl Checks {
         })
     }
 
+    /// Timers that have fired in the partition in which most have.
+    pub fn timers(&self) -> u64 {
+        let references = self.references.iter();
+        let fired = references.map(|reference| reference.partition.timers_fired());
+        fired.max().unwrap_or_default()
+    }
+
     /// A transaction is decided to commit.
     pub fn commit(&mut self, broker: &Broker, deciding: &Deciding) -> Result<(), Broken> {
         self.commits += 1;
@@ -84,6 +98,15 @@ impl Checks {
                 let topic = Destination::ALL[*topic];
                 return Err(format!(
                     "records of {topic:?} partition {partition} are committed without its journal"
+                ));
+            }
+        }
+        for position in &deciding.offsets {
+            let journal = deciding.places.get(&journal(position.partition));
+            if journal.is_none_or(Vec::is_empty) {
+                let partition = position.partition;
+                return Err(format!(
+                    "offsets of partition {partition} are committed without its journal"
                 ));
             }
         }
@@ -133,6 +156,9 @@ impl Checks {
             if !self.office.gaps.contains(&(partition, gap.start)) {
                 return Err(format!("{gap:?} is passed over, and nobody accepted that"));
             }
+            if !self.office.starts.contains(&(partition, gap.end)) {
+                return Err(format!("{gap:?} ends where the input never began"));
+            }
             reference.partition.skip_to(gap.end);
         }
         let Some(script) = deciding.scripts.get(&partition) else {
@@ -156,16 +182,7 @@ impl Checks {
         }
         for (topic, expected) in expected.iter().enumerate() {
             if topic == Destination::Balances as usize {
-                let mut told = BTreeSet::new();
-                for (_, message) in committed(topic) {
-                    let tenant = message.key.as_deref().unwrap_or_default();
-                    let tenant = String::from_utf8_lossy(tenant).into_owned();
-                    let balance = reference.balance(&self.office, &tenant);
-                    if balance != message.payload || !told.insert(tenant.clone()) {
-                        return Err(format!("not the balance of {tenant}, or twice"));
-                    }
-                    self.balances.insert((partition, tenant), balance);
-                }
+                self.take_balances(partition, committed(topic))?;
             } else if topic != Destination::State as usize {
                 compare(topic, expected, committed(topic))?;
             }
@@ -178,8 +195,43 @@ impl Checks {
         Ok(())
     }
 
+    /// The balance of each tenant that has changed is published, once and as it is, where it is wanted.
+    fn take_balances(
+        &mut self,
+        partition: i32,
+        committed: &[(i64, std::rc::Rc<Message>)],
+    ) -> Result<(), Broken> {
+        let reference = &self.references[index(partition)];
+        let mut told = BTreeSet::new();
+        for (_, message) in committed {
+            let tenant = message.key.as_deref().unwrap_or_default();
+            let tenant = String::from_utf8_lossy(tenant).into_owned();
+            let balance = reference.balance(&self.office, &tenant);
+            if balance != message.payload || !told.insert(tenant.clone()) {
+                return Err(format!("not the balance of {tenant}, or twice"));
+            }
+            self.balances.insert((partition, tenant), balance);
+        }
+        if !self.office.balances {
+            return Ok(());
+        }
+        for has in reference.partition.figures() {
+            let tenant = Arc::clone(&has.tenant_id);
+            let changed = self
+                .had
+                .insert((partition, Arc::clone(&tenant)), has.clone())
+                != Some(has);
+            if changed && !told.contains(&*tenant) {
+                return Err(format!(
+                    "the balance of {tenant} has changed and is not published"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// A worker has restored a partition: it must be what was committed.
-    pub fn restored(&self, partition: i32, restored: &Restored) -> Result<(), Broken> {
+    pub fn restored(&mut self, partition: i32, restored: &Restored) -> Result<(), Broken> {
         let reference = &self.references[index(partition)];
         let chain = &self.chains[index(partition)];
         if chain.mark() != Some(restored.writer.mark()) {
@@ -211,6 +263,7 @@ impl Checks {
         let forgets = found.next_due().is_some_and(|due| due <= found.time());
         let alike = legs[0] == legs[1] && remembered[0] == remembered[1];
         if same && (alike || forgets) {
+            self.alike.insert(partition);
             return Ok(());
         }
         let shown = |partition: &Partition| {

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use tollkeeper::codec::{Partitioner, encode_event, partition_of};
+use tollkeeper::codec::{Partitioner, partition_of};
 use tollkeeper::domain::{
     AdjustmentReason, AutoRecharge, BillingMode, Body, CallEnded, CallMinuteTick, CallStarted,
     Country, CreditAdjusted, CreditGranted, Currency, CutScope, DialOutPolicy, Event, LegKind,
     License, Limits, LotKind, Moment, Money, TenantConfig, TenantStatus, Threshold, ThresholdKind,
 };
 
+use super::encodings::encoded;
 use super::rates::CARD;
 use super::traffic::{Call, Keyed, TRIP, Traffic};
 
@@ -46,8 +47,7 @@ impl Traffic {
             occurred_at: clock.plus_millis(-late),
             body,
         };
-        let mut payload = Vec::new();
-        encode_event(&event, &mut payload);
+        let payload = encoded(&event, &mut self.dice);
         let partition = partition_of(Partitioner::Murmur2, tenant.as_bytes(), self.partitions);
         (partition, tenant.as_bytes().to_vec(), payload)
     }
@@ -111,7 +111,11 @@ impl Traffic {
                 DialOutPolicy::ZoneA,
                 DialOutPolicy::SameCountry,
             ]),
-            zone_a: None,
+            zone_a: dice.chance(200_000).then(|| {
+                ["US", "FR"]
+                    .map(|code| Country::parse(code).expect("a country"))
+                    .into()
+            }),
             cut_scope: *dice.pick(&[
                 CutScope::AllChargeable,
                 CutScope::AllChargeable,
@@ -121,7 +125,7 @@ impl Traffic {
             low_credit: low_credit[..dice.place(4)].to_vec(),
             auto_recharge: dice.chance(200_000).then_some(recharge),
             limits,
-            mask_digits: None,
+            mask_digits: dice.chance(200_000).then_some(3),
         }))
     }
 
@@ -159,7 +163,9 @@ impl Traffic {
         ]);
         Body::CallStarted(CallStarted {
             call_id: Cow::Owned(id.to_owned()),
-            conference_id: None,
+            conference_id: dice
+                .chance(500_000)
+                .then(|| Cow::Owned(format!("conference-{}", dice.below(9)))),
             answered_at,
             leg,
             bridge_number: dials_in.then_some(Cow::Borrowed(NUMBERS[0])),
@@ -167,7 +173,14 @@ impl Traffic {
             organizer_id: Cow::Borrowed("anna"),
             organizer_country: Country::parse("DE").expect("a country"),
             license,
-            dial_out_policy: None,
+            dial_out_policy: dice.chance(100_000).then(|| {
+                *dice.pick(&[
+                    DialOutPolicy::Any,
+                    DialOutPolicy::SameCountry,
+                    DialOutPolicy::ZoneA,
+                    DialOutPolicy::None,
+                ])
+            }),
             emergency: dice.chance(20_000),
         })
     }
@@ -186,34 +199,12 @@ impl Traffic {
             passed
         };
         let (tenant, minute, id) = (call.tenant, call.minute, call.id.clone());
-        if self.dice.chance(200_000) {
-            let tenant = self.tenants[tenant].id.clone();
-            return Some(self.json_tick(&tenant, &id, minute, clock));
-        }
         let call_id = Cow::Owned(id);
         Some(self.event(
             tenant,
             clock,
             Body::CallMinuteTick(CallMinuteTick { call_id, minute }),
         ))
-    }
-
-    /// The same as JSON.
-    pub(super) fn json_tick(
-        &mut self,
-        tenant: &str,
-        call: &str,
-        minute: i32,
-        clock: Moment,
-    ) -> Keyed {
-        self.numbers += 1;
-        let at = clock.timestamp();
-        let json = format!(
-            r#"{{"type":"CallMinuteTick","event_id":"e{}","tenant_id":"{tenant}","occurred_at":"{at}","call_id":"{call}","minute":{minute}}}"#,
-            self.numbers
-        );
-        let partition = partition_of(Partitioner::Murmur2, tenant.as_bytes(), self.partitions);
-        (partition, tenant.as_bytes().to_vec(), json.into_bytes())
     }
 
     pub(super) fn end(&mut self, clock: Moment) -> Option<Keyed> {
@@ -240,7 +231,7 @@ impl Traffic {
         let body = Body::CallEnded(CallEnded {
             call_id: Cow::Owned(id.to_owned()),
             duration_seconds,
-            cause: None,
+            cause: self.dice.chance(300_000).then_some(Cow::Borrowed("busy")),
         });
         self.event(tenant, clock, body)
     }
@@ -288,7 +279,13 @@ impl Traffic {
             payment_id: Cow::Owned(format!("p{}", self.numbers)),
             amount: self.money(),
             currency: self.currency(tenant),
-            kind: LotKind::Purchase,
+            kind: *self.dice.pick(&[
+                LotKind::Purchase,
+                LotKind::Purchase,
+                LotKind::Recharge,
+                LotKind::Promotion,
+                LotKind::Refund,
+            ]),
             expires_at: soon.then(|| clock.plus_seconds(self.dice.signed(60, 40_000))),
             request_id: answers.then_some(Cow::Borrowed("recharge/1")),
         });
@@ -315,9 +312,12 @@ impl Traffic {
                 amount
             },
             currency: self.currency(tenant),
-            reason: *self
-                .dice
-                .pick(&[AdjustmentReason::Goodwill, AdjustmentReason::Chargeback]),
+            reason: *self.dice.pick(&[
+                AdjustmentReason::Refund,
+                AdjustmentReason::Goodwill,
+                AdjustmentReason::Chargeback,
+                AdjustmentReason::Correction,
+            ]),
         });
         self.event(tenant, clock, body)
     }

@@ -2,10 +2,14 @@
 
 use std::rc::Rc;
 
+use tollkeeper::journal::PositionMark;
+
+use super::broker::journal;
 use super::group::Offset;
 use super::log::Message;
-use super::plan::Fault;
-use super::world::{Event, World};
+use super::plan::{Damage, Fault};
+use super::worker::Stop;
+use super::world::{Damaged, Event, World};
 
 impl World {
     /// Each kind has its chance.
@@ -60,14 +64,18 @@ impl World {
                 let name = *self.dice.pick(&names);
                 self.group.evict(self.now, name);
             }
-            Fault::Leave => self.stop(id, true),
-            Fault::Restart => self.stop(id, false),
+            Fault::Leave => self.stop(id, Stop::Leave),
+            Fault::Restart => self.stop(id, Stop::Stay),
             Fault::Outage => self.network.outage(until),
             Fault::LostRequests => self.network.lose_requests(id, until),
             Fault::LostReplies => self.network.lose_replies(id, until),
             Fault::SlowRequests => {
                 let by = self.dice.between(10, 4_000);
-                self.network.slow_down(id, until, by);
+                self.network.slow_requests(id, until, by);
+            }
+            Fault::SlowReplies => {
+                let by = self.dice.between(10, 4_000);
+                self.network.slow_replies(id, until, by);
             }
             Fault::SlowMarkers => self.slow_markers_until = until,
             Fault::LostOffsets => self.group.committed.clear(),
@@ -87,15 +95,25 @@ impl World {
                     worker.skew = skew;
                 }
             }
-            // Three in a row stop a partition for good, as they should.
+            // Three in a row stop a partition for good, as they should. It is counted where it happens.
             Fault::RefusedSend => {
                 let before = self.faults.get(&kind).copied().unwrap_or_default();
-                self.refuse_sends = u32::from(before < 2);
-                return before < 2;
+                self.refuse_sends = before < 2;
+                return false;
             }
             _ => unreachable!("the others do not come by themselves"),
         }
         true
+    }
+
+    /// A worker knows that it has come to the end of a partition: the worst moment for brokers to go.
+    pub fn end_reached(&mut self) {
+        if self.busy && self.dice.chance(self.plan.outage_at_end) {
+            let until = self.now + self.dice.between(50, 2 * self.plan.session);
+            self.network.outage(until);
+            self.note(|| format!("FAULT {:?}", Fault::OutageAtEnd));
+            self.count(Fault::OutageAtEnd, 1);
+        }
     }
 
     fn pause(&mut self, id: usize, until: u64) {
@@ -103,9 +121,9 @@ impl World {
         self.alarm(id, until);
     }
 
-    fn stop(&mut self, id: usize, leave: bool) {
+    fn stop(&mut self, id: usize, stop: Stop) {
         if let Some(worker) = self.workers.get_mut(&id) {
-            worker.stop.get_or_insert(leave);
+            worker.stop.get_or_insert(stop);
         }
     }
 
@@ -129,8 +147,59 @@ impl World {
         let lost = before > input.start() && before < input.stable_end();
         if lost {
             input.delete_before(before);
+            self.checks.office.starts.insert((partition, before));
         }
         lost
+    }
+
+    /// A journal is damaged while nobody is at work.
+    pub fn damage(&mut self) {
+        let Some(damage) = self.plan.damage else {
+            return;
+        };
+        let partition = self.some_partition();
+        let committed = self.group.committed.get(&partition);
+        let named = committed.is_some_and(|at| PositionMark::parse(&at.metadata).is_some());
+        let log = self.broker.log(journal(partition));
+        let records: Vec<i64> = log
+            .committed(log.start(), log.end())
+            .map(|(offset, _)| offset)
+            .collect();
+        let (end, some) = (log.end(), *self.dice.pick(&records));
+        let log = self.broker.log_mut(journal(partition));
+        let fault = match damage {
+            Damage::Emptied => {
+                log.delete_before(end);
+                Fault::EmptyJournal
+            }
+            Damage::FrontCut => {
+                log.delete_before(some);
+                Fault::CutJournal
+            }
+            // Nothing but the group's offset knows of what is lost.
+            Damage::EndCut if !named => return,
+            Damage::EndCut => {
+                log.lose_from(some);
+                Fault::ShortJournal
+            }
+            Damage::Changed => {
+                let bit = self.dice.below(1_000_000);
+                log.change(some, bit);
+                Fault::ChangedJournal
+            }
+        };
+        self.damaged = Some(Damaged {
+            partition,
+            position: self.checks.position(partition),
+            is_refused: false,
+        });
+        self.note(|| format!("journal {partition}: {damage:?} at {some}"));
+        self.count(fault, 1);
+    }
+
+    /// Whether the journal that was damaged may be of use all the same: it begins later, but a whole round is left.
+    pub fn may_be_restored(&self) -> bool {
+        self.plan.damage == Some(Damage::FrontCut)
     }
 
     /// A record of which nothing is known but its bytes.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tollkeeper::flow::InputPosition;
+use tollkeeper::flow::{GroupMember, InputPosition};
 
 /// A member as the coordinator knows it.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +64,8 @@ impl Group {
         }
     }
 
-    /// A process joins under a name. Where the name is known, it takes its place at once: its id,
-    /// generation and partitions.
+    /// A process joins under a name. Where the name is known, it takes its place at once: its id, generation and
+    /// partitions, less those that were asked back, as if it had given them up. No rebalance follows.
     pub fn join(&mut self, now: u64, name: usize, worker: usize) -> (u64, Option<Assignment>) {
         self.ids += 1;
         let id = self.ids;
@@ -78,17 +78,37 @@ impl Group {
             self.ask_rebalance(now);
             return (id, None);
         }
+        for (partition, holder) in (0..).zip(&mut self.held) {
+            if *holder == Some(name) && self.asked_back.remove(&partition) {
+                *holder = None;
+            }
+        }
         let assigned = self.held_by(name);
-        self.asked_back
-            .retain(|partition| !assigned.contains(partition));
         let assignment = Assignment {
             worker,
             generation: self.generation,
             revoked: Vec::new(),
             assigned,
         };
-        self.ask_rebalance(now);
         (id, Some(assignment))
+    }
+
+    /// Who has which partition, as the coordinator tells it while nothing is being shared out.
+    pub fn described(&self) -> Vec<GroupMember> {
+        if self.rebalance_pending() {
+            return Vec::new();
+        }
+        let names = self.members.keys();
+        names
+            .map(|name| GroupMember {
+                name: name.to_string(),
+                has: self
+                    .held_by(*name)
+                    .into_iter()
+                    .filter(|partition| !self.asked_back.contains(partition))
+                    .collect(),
+            })
+            .collect()
     }
 
     fn held_by(&self, name: usize) -> Vec<i32> {

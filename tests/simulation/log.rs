@@ -113,6 +113,27 @@ impl Log {
         self.start = self.start.max(offset.min(self.end()));
     }
 
+    /// Everything from an offset on is lost, and nobody knows that it was there.
+    pub fn lose_from(&mut self, offset: i64) {
+        self.entries.truncate(place(offset));
+        self.undecided.split_off(&offset);
+    }
+
+    /// One bit of a record changes.
+    pub fn change(&mut self, offset: i64, bit: u64) {
+        let (_, message) = &mut self.entries[place(offset)];
+        let mut bytes = message.payload.clone().unwrap_or_default();
+        let bits = u64::try_from(bytes.len() * 8).expect("a small record");
+        let bit = usize::try_from(bit % bits.max(1)).expect("a small record");
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        *message = Rc::new(Message {
+            at: message.at,
+            key: message.key.clone(),
+            payload: Some(bytes),
+            headers: message.headers.clone(),
+        });
+    }
+
     /// The committed records from `from` up to but not with `to`, deleted ones too.
     pub fn committed(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, &Rc<Message>)> {
         let to = to.min(self.end());

@@ -8,6 +8,7 @@ mod checks;
 mod client;
 mod consumer;
 mod dice;
+mod encodings;
 mod events;
 mod faults;
 mod group;

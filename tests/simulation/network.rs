@@ -10,12 +10,30 @@ struct Link {
     requests_lost_until: u64,
     /// No reply arrives until then.
     replies_lost_until: u64,
-    /// Requests are slow until then,
-    slow_until: u64,
-    /// by so much.
-    slow_by: u64,
+    slow_requests: Slowness,
+    slow_replies: Slowness,
     /// What was sent on one connection arrives in order.
     last_request: u64,
+    last_reply: u64,
+}
+
+/// What is sent in one direction takes longer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slowness {
+    /// Until then,
+    until: u64,
+    /// by so much at most.
+    by: u64,
+}
+
+impl Slowness {
+    fn of(self, now: u64, dice: &mut Dice) -> u64 {
+        if self.until > now {
+            dice.below(self.by)
+        } else {
+            0
+        }
+    }
 }
 
 /// The links of all processes.
@@ -47,10 +65,12 @@ impl Network {
         self.link(worker).replies_lost_until = until;
     }
 
-    pub fn slow_down(&mut self, worker: usize, until: u64, by: u64) {
-        let link = self.link(worker);
-        link.slow_until = until;
-        link.slow_by = by;
+    pub fn slow_requests(&mut self, worker: usize, until: u64, by: u64) {
+        self.link(worker).slow_requests = Slowness { until, by };
+    }
+
+    pub fn slow_replies(&mut self, worker: usize, until: u64, by: u64) {
+        self.link(worker).slow_replies = Slowness { until, by };
     }
 
     pub fn heal(&mut self) {
@@ -58,6 +78,7 @@ impl Network {
         for link in self.links.values_mut() {
             *link = Link {
                 last_request: link.last_request,
+                last_reply: link.last_reply,
                 ..Link::default()
             };
         }
@@ -65,7 +86,9 @@ impl Network {
 
     /// A new connection: what is sent on it need not wait for what is still on its way on the old one.
     pub fn reconnect(&mut self, worker: usize) {
-        self.link(worker).last_request = 0;
+        let link = self.link(worker);
+        link.last_request = 0;
+        link.last_reply = 0;
     }
 
     /// When a request arrives, behind those sent before it; none if it is lost.
@@ -75,21 +98,23 @@ impl Network {
         if down || link.requests_lost_until > now {
             return None;
         }
-        let slow = if link.slow_until > now {
-            dice.below(link.slow_by)
-        } else {
-            0
-        };
+        let slow = link.slow_requests.of(now, dice);
         let at = (now + dice.between(1, 4) + slow).max(link.last_request);
         link.last_request = at;
         Some(at)
     }
 
-    /// When a reply arrives; none if it is lost.
+    /// When a reply arrives, behind those sent before it; none if it is lost.
     pub fn reply(&mut self, now: u64, worker: usize, dice: &mut Dice) -> Option<u64> {
         let down = self.down_until > now;
-        let lost = self.link(worker).replies_lost_until > now;
-        (!down && !lost).then(|| now + dice.between(1, 4))
+        let link = self.link(worker);
+        if down || link.replies_lost_until > now {
+            return None;
+        }
+        let slow = link.slow_replies.of(now, dice);
+        let at = (now + dice.between(1, 4) + slow).max(link.last_reply);
+        link.last_reply = at;
+        Some(at)
     }
 
     /// Whether question and answer get through now.

@@ -5,6 +5,7 @@ use tollkeeper::flow::FlowSettings;
 use tollkeeper::journal::JournalSettings;
 
 use super::dice::Dice;
+use super::encodings::SCHEMAS;
 use super::reference::INPUT;
 use super::traffic::TRIP;
 
@@ -21,6 +22,7 @@ pub enum Fault {
     LostRequests,
     LostReplies,
     SlowRequests,
+    SlowReplies,
     SlowMarkers,
     LostOffsets,
     ForeignOffsets,
@@ -42,10 +44,37 @@ pub enum Fault {
     Poison,
     LostInput,
     KeptAssignment,
+    /// Nobody answers from the moment on at which a partition's end was reached.
+    OutageAtEnd,
+    /// A commit was decided, and its producer did not hear of it in time;
+    UnheardEnd,
+    /// or it was not decided in that time.
+    UndecidedEnd,
+    /// A thousand calls and more are due at one moment.
+    Crowd,
+    /// A rebalance leaves a partition to nobody.
+    Ownerless,
+    EmptyJournal,
+    CutJournal,
+    ShortJournal,
+    ChangedJournal,
+}
+
+/// What happens to a journal that must be restored from once more in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// Everything in it is deleted.
+    Emptied,
+    /// So are its first records.
+    FrontCut,
+    /// Its last records are lost.
+    EndCut,
+    /// A byte of it changes.
+    Changed,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 31] = [
+    pub const ALL: [Fault; 41] = [
         Fault::Crash,
         Fault::Pause,
         Fault::Double,
@@ -56,6 +85,7 @@ impl Fault {
         Fault::LostRequests,
         Fault::LostReplies,
         Fault::SlowRequests,
+        Fault::SlowReplies,
         Fault::SlowMarkers,
         Fault::LostOffsets,
         Fault::ForeignOffsets,
@@ -77,11 +107,23 @@ impl Fault {
         Fault::Poison,
         Fault::LostInput,
         Fault::KeptAssignment,
+        Fault::OutageAtEnd,
+        Fault::UnheardEnd,
+        Fault::UndecidedEnd,
+        Fault::Crowd,
+        Fault::Ownerless,
+        Fault::EmptyJournal,
+        Fault::CutJournal,
+        Fault::ShortJournal,
+        Fault::ChangedJournal,
     ];
 
     /// The first of them come by themselves, each at its rate.
-    pub const COMING: usize = 18;
+    pub const COMING: usize = 19;
 }
+
+/// Records of a run with a crowd of calls.
+const CROWD: u64 = 4_000;
 
 /// Everything that a run is made of.
 #[derive(Clone, Debug)]
@@ -110,7 +152,11 @@ pub struct Plan {
     pub slow_trims: u64,
     pub slow_cards: u64,
     pub slow_cards_by: u64,
+    pub outage_at_end: u64,
     pub aborted_input: u64,
+    /// So many calls begin that thousands of timers are due at once.
+    pub crowd: bool,
+    pub damage: Option<Damage>,
     pub trips: u32,
     /// This deed of the first process of this name is its last: for all of them, one after the other.
     pub crash_at: Option<(usize, u64)>,
@@ -129,6 +175,7 @@ impl Plan {
         flow.bytes_per_transaction = *dice.pick(&[600, 100_000]);
         flow.held_bytes = *dice.pick(&[0, 300, 2_000, 100_000]);
         flow.record_bytes = 8 * 1024;
+        flow.schemas = SCHEMAS.clone();
         flow.balances = dice.chance(300_000);
         let trips = if dice.chance(150_000) { 2 } else { 0 };
         if trips > 0 {
@@ -143,7 +190,7 @@ impl Plan {
         };
         let calm = dice.chance(30_000);
         let rates = std::array::from_fn(|_| if calm { 0 } else { wild(dice, 90_000) });
-        Plan {
+        let plan = Plan {
             partitions,
             workers: dice.place(4) + 1,
             records: *dice.pick(&[30, 60, 60, 120, 250]),
@@ -169,18 +216,47 @@ impl Plan {
             slow_trims: wild(dice, 600_000),
             slow_cards: wild(dice, 1_000_000),
             slow_cards_by: *dice.pick(&[500, 5_000]),
+            outage_at_end: wild(dice, 60_000),
             aborted_input: wild(dice, 200_000),
+            crowd: dice.chance(4_000),
+            damage: dice.chance(250_000).then(|| {
+                *dice.pick(&[
+                    Damage::Emptied,
+                    Damage::FrontCut,
+                    Damage::FrontCut,
+                    Damage::EndCut,
+                    Damage::Changed,
+                ])
+            }),
             trips,
             crash_at: None,
-        }
+        };
+        if plan.crowd { plan.crowded() } else { plan }
+    }
+
+    fn crowded(self) -> Self {
+        let mut plan = Plan {
+            records: CROWD,
+            gap: 4,
+            speed: 400,
+            batch: 200,
+            ..self
+        };
+        plan.charging.live_calls = 10_000;
+        plan.flow.timers_per_transaction = plan.flow.timers_per_transaction.max(100);
+        plan.flow.records_per_transaction = 50_000;
+        plan.flow.bytes_per_transaction = 100_000;
+        plan
     }
 
     /// One short history without any fault, for crashes at every step of it.
     pub fn short(dice: &mut Dice) -> Self {
         let mut plan = Plan::new(dice);
+        plan.crowd = false;
         plan.partitions = 2;
         plan.flow = FlowSettings::new(INPUT, 2);
         plan.flow.record_bytes = 8 * 1024;
+        plan.flow.schemas = SCHEMAS.clone();
         plan.flow.transaction_timeout = 1_500;
         plan.workers = 2;
         plan.records = 24;
@@ -194,7 +270,9 @@ impl Plan {
         plan.slow_finds = 0;
         plan.slow_trims = 0;
         plan.slow_cards = 0;
+        plan.outage_at_end = 0;
         plan.aborted_input = 0;
+        plan.damage = None;
         plan.trips = 0;
         plan
     }

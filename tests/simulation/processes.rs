@@ -1,10 +1,13 @@
 //! Processes start, die, stop and start again.
 
-use tollkeeper::flow::{ExitReason, Permit, StopReason};
+use tollkeeper::flow::{ExitReason, Next, Permit, StopReason};
 
 use super::plan::Fault;
-use super::worker::Worker;
+use super::worker::{Process, Stop, Worker};
 use super::world::{Event, World};
+
+/// How often each process looks who has which partition.
+const LOOK: u64 = 5_000;
 
 impl World {
     /// A process dies.
@@ -26,7 +29,38 @@ impl World {
             }
             _ => {}
         }
-        self.restart(worker.name);
+        let stopping = worker.stop.is_some_and(|stop| stop != Stop::Rejoin);
+        match worker.process.ends.next(reason, self.now, stopping) {
+            Next::Join => {
+                let id = self.spawn(worker.name, worker.process.clone());
+                self.note(|| format!("worker {id} joins again"));
+            }
+            Next::End => self.restart(worker.name),
+        }
+    }
+
+    /// Every process looks for partitions that nobody has.
+    pub fn look_for_owners(&mut self) {
+        self.queue.put(self.now + LOOK, Event::Looks);
+        let described = self.group.described();
+        let ids: Vec<usize> = self.workers.keys().copied().collect();
+        for id in ids {
+            let seen = !self.is_paused(id) && self.network.is_up(self.now, id);
+            let members = if seen { &described[..] } else { &[] };
+            let partitions = self.plan.partitions;
+            let Some(worker) = self.workers.get_mut(&id) else {
+                continue;
+            };
+            let asked = worker.process.ownerless.look(members, partitions);
+            if let Some((first, lost)) = asked
+                && first == worker.name.to_string()
+                && worker.stop.is_none()
+            {
+                worker.stop = Some(Stop::Rejoin);
+                self.note(|| format!("nobody has {lost:?}: worker {id} is to join again"));
+                self.count(Fault::Ownerless, 1);
+            }
+        }
     }
 
     fn restart(&mut self, name: usize) {
@@ -59,20 +93,36 @@ impl World {
         if here {
             return;
         }
+        let id = self.spawn(name, Process::default());
+        self.note(|| format!("worker {id} starts as name {name}"));
+    }
+
+    /// A worker begins, in a new process or in one that goes on.
+    fn spawn(&mut self, name: usize, process: Process) -> usize {
         self.next_worker += 1;
         let id = self.next_worker;
         let before = self.started.insert(name, id);
-        self.note(|| format!("worker {id} starts as name {name}"));
         self.network.connect(id);
         let mut worker = Box::new(Worker::new(self, id, name));
         worker.first_of_its_name = before.is_none();
+        worker.process = process;
         self.workers.insert(id, worker);
         self.alarm(id, self.now);
+        id
     }
 
     /// A partition stopped: for what an operator can lift, or time; anything else must not be.
     pub fn stopped(&mut self, partition: i32, reason: &StopReason) {
         self.note(|| format!("partition {partition} stopped: {reason}"));
+        if matches!(
+            reason,
+            StopReason::Journal(_) | StopReason::JournalBehind(_)
+        ) && let Some(damaged) = &mut self.damaged
+            && damaged.partition == partition
+        {
+            damaged.is_refused = true;
+            return;
+        }
         let fault = match reason {
             StopReason::Quarantined { .. } if self.plan.trips > 0 => Fault::Poison,
             StopReason::Gap { .. } if self.faults.contains_key(&Fault::TrimmedInput) => {

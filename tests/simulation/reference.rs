@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use tollkeeper::charging::{Facts, Partition, RawRef, Settings};
 use tollkeeper::codec::{
-    EventDecoder, Partitioner, RecordEncoder, SchemaSet, key_of, partition_of, rejection_headers,
-    topic_of,
+    EventDecoder, Partitioner, RecordEncoder, key_of, partition_of, rejection_headers, topic_of,
 };
 use tollkeeper::domain::{Event, Moment, Record, RejectReason, Rejected, RejectedRecord};
-use tollkeeper::flow::Destination;
+use tollkeeper::flow::{Destination, FlowSettings};
 use tollkeeper::rates::RateCards;
 
 use super::checks::Broken;
@@ -33,22 +32,28 @@ pub struct Office {
     pub cards: Vec<Arc<RateCards>>,
     /// The largest record that goes out.
     pub record_bytes: usize,
+    /// Whether balances are published.
+    pub balances: bool,
     /// Records that an operator permits to be skipped,
     pub skips: BTreeSet<(i32, i64)>,
     /// and positions at which one accepts that input is lost.
     pub gaps: BTreeSet<(i32, i64)>,
+    /// Where a partition of the input has ever begun, beside its beginning.
+    pub starts: BTreeSet<(i32, i64)>,
 }
 
 impl Office {
-    pub fn new(partitions: i32, record_bytes: usize) -> Self {
+    pub fn new(flow: &FlowSettings) -> Self {
         Office {
-            decoder: EventDecoder::new(SchemaSet::builtin()),
+            decoder: EventDecoder::new(flow.schemas.clone()),
             encoder: RecordEncoder::new(INPUT),
-            partitions,
+            partitions: flow.partitions,
             cards: Vec::new(),
-            record_bytes,
+            record_bytes: flow.record_bytes,
+            balances: flow.balances,
             skips: BTreeSet::new(),
             gaps: BTreeSet::new(),
+            starts: BTreeSet::new(),
         }
     }
 }

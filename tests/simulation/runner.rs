@@ -86,7 +86,7 @@ fn play(world: &mut World, deeds: &mut BTreeMap<usize, u64>) -> Result<(), Broke
     note_deeds(world, deeds);
     world.calm_down();
     within(world, "processed", |world| {
-        world.is_written_or_calm() && world.is_processed()
+        world.is_written_or_calm() && world.is_all_processed()
     })?;
     world.jump(SILENCE_MS);
     world.stirred_at = world.now;
@@ -101,12 +101,21 @@ fn play(world: &mut World, deeds: &mut BTreeMap<usize, u64>) -> Result<(), Broke
     }
     // Everything once more from the journals.
     world.restart_all();
+    world.damage();
     for partition in 0..world.plan.partitions {
         world.append_plain(partition);
     }
-    within(world, "restored", |world| {
-        world.is_processed() && world.is_at_work()
-    })
+    world.checks.alike.clear();
+    within(world, "restored", World::is_restored)?;
+    match &world.damaged {
+        Some(damaged)
+            if damaged.is_refused
+                && world.checks.position(damaged.partition) != damaged.position =>
+        {
+            Err(format!("{damaged:?} goes on all the same"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn note_deeds(world: &World, deeds: &mut BTreeMap<usize, u64>) {

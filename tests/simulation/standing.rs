@@ -17,11 +17,20 @@ impl World {
         !self.busy || self.records_left == 0
     }
 
-    /// Whether every partition has a worker at work on it.
-    pub fn is_at_work(&self) -> bool {
+    /// Whether every partition is restored to what was committed and at work, but for one that is refused.
+    pub fn is_restored(&self) -> bool {
         let at_work = self.workers.values().flat_map(|worker| worker.at_work());
         let at_work: BTreeSet<i32> = at_work.collect();
-        (0..self.plan.partitions).all(|partition| at_work.contains(&partition))
+        (0..self.plan.partitions).all(|partition| {
+            let works = at_work.contains(&partition)
+                && self.checks.alike.contains(&partition)
+                && self.is_processed(partition);
+            let damaged = self.damaged.as_ref();
+            match damaged.filter(|damaged| damaged.partition == partition) {
+                Some(damaged) => damaged.is_refused || (works && self.may_be_restored()),
+                None => works,
+            }
+        })
     }
 
     /// Whether every partition's time has come to a moment, and all that was due then is committed.
@@ -50,10 +59,12 @@ impl World {
     }
 
     /// Whether everything in the input is covered by committed journal records.
-    pub fn is_processed(&self) -> bool {
-        (0..self.plan.partitions).all(|partition| {
-            let input = self.broker.input(partition);
-            !input.has_records(self.checks.position(partition), input.end())
-        })
+    pub fn is_all_processed(&self) -> bool {
+        (0..self.plan.partitions).all(|partition| self.is_processed(partition))
+    }
+
+    fn is_processed(&self, partition: i32) -> bool {
+        let input = self.broker.input(partition);
+        !input.has_records(self.checks.position(partition), input.end())
     }
 }

@@ -9,6 +9,7 @@ mod checks;
 mod client;
 mod consumer;
 mod dice;
+mod encodings;
 mod events;
 mod faults;
 mod group;

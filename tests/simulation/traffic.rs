@@ -7,6 +7,7 @@ use tollkeeper::domain::{Body, Moment, RechargeFailed};
 
 use super::dice::Dice;
 use super::log::Message;
+use super::plan::Plan;
 
 /// The event id that trips an assertion.
 pub const TRIP: &str = "trip";
@@ -67,12 +68,16 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    pub fn new(mut dice: Dice, partitions: i32, trips: u32) -> Self {
+    pub fn new(mut dice: Dice, plan: &Plan) -> Self {
         let mut weights = [24, 40, 16, 8, 3, 1, 2, 2, 2, 2, 1, 1];
         for weight in &mut weights {
             *weight = (*weight * dice.below(5)).div_ceil(2);
         }
         weights[0] += 2;
+        if plan.crowd {
+            weights[0] *= 40;
+            weights[3] += 20;
+        }
         let wild = |dice: &mut Dice, most: u64| {
             if dice.chance(500_000) {
                 dice.below(most)
@@ -96,7 +101,7 @@ impl Traffic {
             .collect();
         Traffic {
             dice,
-            partitions,
+            partitions: plan.partitions,
             mood,
             tenants,
             calls: Vec::new(),
@@ -105,7 +110,7 @@ impl Traffic {
             held: Vec::new(),
             numbers: 0,
             fresh: 0,
-            trips,
+            trips: plan.trips,
             repeated: 0,
             disordered: 0,
             nonsense: 0,

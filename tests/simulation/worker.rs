@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tollkeeper::charging::RawRef;
 use tollkeeper::domain::Moment;
 use tollkeeper::flow::{
-    Command, EndOfPartition, ExitReason, Flow, Found, Happened, LaneView, Now, Permit, Reading,
-    StopReason,
+    Command, EndOfPartition, Ends, ExitReason, Flow, Found, Happened, LaneView, Now, Ownerless,
+    Permit, Reading, StopReason,
 };
 
 use super::carrying::{Blocked, shown};
@@ -46,6 +46,24 @@ enum Stage {
     Time,
 }
 
+/// What a worker is told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Its process ends, and the group is told so.
+    Leave,
+    /// Its process ends, to be back soon.
+    Stay,
+    /// It leaves the group and joins again, in the same process.
+    Rejoin,
+}
+
+/// What a process keeps beyond the end of a worker.
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    pub ends: Ends,
+    pub ownerless: Ownerless,
+}
+
 #[derive(Debug)]
 pub struct Worker {
     pub id: usize,
@@ -69,7 +87,9 @@ pub struct Worker {
     pub finds: VecDeque<Box<Finding>>,
     pub finding: bool,
     pub(super) restores: usize,
+    /// The cards that its flow was told of, and those that its process has read.
     pub(super) cards_seen: usize,
+    pub cards_known: usize,
     pub(super) started: u64,
     pub skew: i64,
     pub alarm: Option<u64>,
@@ -79,14 +99,17 @@ pub struct Worker {
     pub steps: u64,
     /// Steps, commands carried out and waits for an answer begun: where it may be made to die.
     pub deeds: u64,
-    pub stop: Option<bool>,
+    pub stop: Option<Stop>,
+    pub process: Process,
     stop_told: bool,
     pub(super) exit: Option<ExitReason>,
 }
 
 impl Worker {
     pub fn new(world: &World, id: usize, name: usize) -> Self {
-        let cards = Arc::clone(&world.checks.office.cards[world.cards_seen]);
+        // It has read the topic to its end before.
+        let cards_seen = world.checks.office.cards.len() - 1;
+        let cards = Arc::clone(&world.checks.office.cards[cards_seen]);
         Worker {
             id,
             name,
@@ -107,7 +130,8 @@ impl Worker {
             finds: VecDeque::new(),
             finding: false,
             restores: 0,
-            cards_seen: world.cards_seen,
+            cards_seen,
+            cards_known: cards_seen,
             started: world.now,
             skew: 0,
             alarm: None,
@@ -116,6 +140,7 @@ impl Worker {
             steps: 0,
             deeds: 0,
             stop: None,
+            process: Process::default(),
             stop_told: false,
             exit: None,
         }
@@ -216,8 +241,8 @@ impl Worker {
             },
             Stage::Cards => {
                 self.stage = Stage::Poll;
-                if self.cards_seen < world.cards_seen {
-                    self.cards_seen = world.cards_seen;
+                if self.cards_seen < self.cards_known {
+                    self.cards_seen = self.cards_known;
                     let cards = Arc::clone(&world.checks.office.cards[self.cards_seen]);
                     self.step(world, Happened::Cards(cards));
                 }
@@ -254,10 +279,11 @@ impl Worker {
             },
             Stage::Time => {
                 self.stage = Stage::Answers;
-                if let Some(leave) = self.stop
+                if let Some(stop) = self.stop
                     && !std::mem::replace(&mut self.stop_told, true)
                 {
                     self.stage = Stage::Time;
+                    let leave = stop != Stop::Stay;
                     self.step(world, Happened::Stop { leave });
                 } else {
                     self.step(world, Happened::Time);
@@ -288,6 +314,9 @@ impl Worker {
                 let polled = self.consumer.position(world, end.partition);
                 if let Some(end) = self.flow.ended(end, polled) {
                     self.step(world, Happened::End(end));
+                    if end.position >= end.end {
+                        world.end_reached();
+                    }
                 }
             }
             Answer::Permitted(partition, permit) => {

@@ -50,10 +50,12 @@ pub enum Event {
     Marker(usize, Marker),
     Scan,
     Heartbeats,
+    Looks,
     Input,
     InputMarker(i32, bool),
     Card(usize),
-    CardSeen(usize),
+    /// A process has read so many versions.
+    CardSeen(usize, usize),
     Throw,
     /// Records of the input have come to a consumer.
     Fetched(usize, i32, u64),
@@ -79,6 +81,16 @@ pub enum Call {
     },
 }
 
+/// A partition whose journal is damaged.
+#[derive(Debug)]
+pub struct Damaged {
+    pub partition: i32,
+    /// How far it had come.
+    pub position: i64,
+    /// Whether a worker has refused it.
+    pub is_refused: bool,
+}
+
 /// A run of one seed.
 #[derive(Debug)]
 pub struct World {
@@ -94,8 +106,6 @@ pub struct World {
     pub workers: BTreeMap<usize, Box<Worker>>,
     pub paused: BTreeMap<usize, u64>,
     pub genesis: Genesis,
-    /// The cards that processes see, and those that are published.
-    pub cards_seen: usize,
     pub permits: BTreeMap<i32, Permit>,
     /// What stopped partitions need to be permitted.
     pub wanted: BTreeMap<i32, Permit>,
@@ -105,9 +115,11 @@ pub struct World {
     /// The crash of the plan has happened.
     pub crashed_as_planned: bool,
     pub slow_markers_until: u64,
-    pub refuse_sends: u32,
+    /// The next send is refused.
+    pub refuse_sends: bool,
     /// When a transaction was committed or a partition resumed last.
     pub stirred_at: u64,
+    pub damaged: Option<Damaged>,
     pub broken: Option<Broken>,
     pub trace: Option<Vec<String>>,
     pub steps: u64,
@@ -122,13 +134,13 @@ pub struct World {
 
 impl World {
     pub fn new(plan: Plan, mut dice: Dice, traced: bool) -> Self {
-        let office = Office::new(plan.partitions, plan.flow.record_bytes);
+        let office = Office::new(&plan.flow);
         let genesis = Genesis {
             cluster_id: "cluster".to_owned(),
             input_topic_id: "input".to_owned(),
             partitions: plan.partitions,
         };
-        let traffic = Traffic::new(dice.split(), plan.partitions, plan.trips);
+        let traffic = Traffic::new(dice.split(), &plan);
         let mut world = World {
             now: 0,
             broker: Broker::new(plan.partitions),
@@ -138,15 +150,15 @@ impl World {
             workers: BTreeMap::new(),
             paused: BTreeMap::new(),
             genesis,
-            cards_seen: 1,
             permits: BTreeMap::new(),
             wanted: BTreeMap::new(),
             faults: BTreeMap::new(),
             busy: true,
             crashed_as_planned: false,
             slow_markers_until: 0,
-            refuse_sends: 0,
+            refuse_sends: false,
             stirred_at: 0,
+            damaged: None,
             broken: None,
             trace: traced.then(Vec::new),
             steps: 0,
@@ -189,6 +201,7 @@ impl World {
         }
         self.queue.put(1, Event::Input);
         self.queue.put(250, Event::Heartbeats);
+        self.queue.put(1_000, Event::Looks);
         self.queue.put(self.plan.scan, Event::Scan);
         self.queue.put(self.plan.throw_every, Event::Throw);
     }
@@ -257,12 +270,17 @@ impl World {
             Event::Marker(name, marker) => self.mark(name, marker),
             Event::Scan => self.scan(),
             Event::Heartbeats => self.heartbeats(),
+            Event::Looks => self.look_for_owners(),
             Event::Input => self.input(),
             Event::InputMarker(partition, commit) => {
                 self.broker.input_mut(partition).decide(usize::MAX, commit);
             }
             Event::Card(version) => self.publish_card(version),
-            Event::CardSeen(seen) => self.cards_seen = self.cards_seen.max(seen),
+            Event::CardSeen(worker, seen) => {
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.cards_known = worker.cards_known.max(seen);
+                }
+            }
             Event::Throw => self.throw(),
             Event::Fetched(worker, partition, start) => self.fetched(worker, partition, start),
             Event::AskEnd(worker, partition, asked_at) => self.ask_end(worker, partition, asked_at),
@@ -360,25 +378,32 @@ impl World {
             .expect("there is a state of the cards");
         let more = Arc::new(rates::publish(latest, version, at));
         self.checks.office.cards.push(more);
+        self.note(|| format!("card version {} published", version + 1));
         let seen = self.checks.office.cards.len() - 1;
-        let slow = self.dice.chance(self.plan.slow_cards);
-        let after = if slow {
-            self.count(Fault::SlowCards, 1);
-            self.dice.between(100, self.plan.slow_cards_by)
-        } else {
-            self.dice.between(1, 20)
-        };
-        self.note(|| format!("card version {} published, seen in {after} ms", version + 1));
-        self.queue.put(self.now + after, Event::CardSeen(seen));
+        let workers: Vec<usize> = self.workers.keys().copied().collect();
+        for worker in workers {
+            let slow = self.dice.chance(self.plan.slow_cards);
+            let after = if slow {
+                self.count(Fault::SlowCards, 1);
+                self.dice.between(100, self.plan.slow_cards_by)
+            } else {
+                self.dice.between(1, 20)
+            };
+            self.queue
+                .put(self.now + after, Event::CardSeen(worker, seen));
+        }
     }
 
     /// No faults any more, no new input; what was begun goes on.
     pub fn calm_down(&mut self) {
         self.note(|| "all is calm".to_owned());
         self.busy = false;
+        if self.checks.timers() >= 1_000 {
+            self.count(Fault::Crowd, 1);
+        }
         self.network.heal();
         self.slow_markers_until = 0;
-        self.refuse_sends = 0;
+        self.refuse_sends = false;
         let (repeated, disordered) = (self.traffic.repeated, self.traffic.disordered);
         let (nonsense, large) = (self.traffic.nonsense, self.traffic.large);
         self.count(Fault::RepeatedInput, repeated);

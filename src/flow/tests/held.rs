@@ -147,6 +147,7 @@ fn a_partition_with_nothing_to_commit_leaves_the_others_what_they_have() {
     expect![[r#"
         Begin
         send offsets 1@1 record 1
+        AskEnd(0)
         AskPermit(0)
     "#]]
     .assert_eq(&stage.pass(10).tell(Happened::Time));

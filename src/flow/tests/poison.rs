@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::stage::{P, Raw, Stage, configured, event, junk};
-use crate::flow::{Happened, Permit};
+use crate::flow::{EndOfPartition, Happened, Permit};
 
 /// An event that a test's hook trips over.
 fn poison(offset: i64) -> Raw {
@@ -86,7 +86,7 @@ fn a_skipped_record_goes_to_the_rejected_topic_and_the_partition_goes_on() {
     stage.poll(0, &records);
     stage.pass(50).tell(Happened::Time);
     stage.commit_all();
-    assert_eq!(stage.tell(Happened::Time), "AskPermit(0)\n");
+    assert_eq!(stage.tell(Happened::Time), "AskEnd(0)\nAskPermit(0)\n");
     stage.tell(Happened::Permitted(P, Permit::SkipRecord(1)));
     assert_eq!(stage.tell(Happened::Time), "restore 0\n");
     stage.find(P);
@@ -95,6 +95,30 @@ fn a_skipped_record_goes_to_the_rejected_topic_and_the_partition_goes_on() {
         send Rejected(INVALID) Rejected(UNDECODABLE)
     "#]]
     .assert_eq(&stage.poll(1, &records[1..]));
+}
+
+#[test]
+fn how_much_waits_behind_a_stopped_partition_is_asked_for_and_told() {
+    let mut stage = tripping();
+    let records = [configured(0), poison(1)];
+    stage.poll(0, &records);
+    restored(&mut stage);
+    stage.poll(0, &records);
+    stage.pass(50).tell(Happened::Time);
+    stage.commit_all();
+    stage.tell(Happened::Time);
+    assert_eq!(stage.pass(999).tell(Happened::Time), "");
+    assert_eq!(stage.pass(1).tell(Happened::Time), "AskEnd(0)\n");
+    let end = EndOfPartition {
+        partition: P,
+        asked_at: stage.clock,
+        position: 0,
+        start: 0,
+        end: 9,
+    };
+    let told = stage.flow.ended(end, None);
+    assert_eq!(told.map(|end| (end.position, end.end)), Some((1, 9)));
+    assert_eq!(stage.tell(Happened::End(end)), "");
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn lost_input_stops_a_partition_until_an_operator_accepts_it() {
         stop 0: input from offset `1` to `5` is lost; `tollkeeper skip --gap` accepts it
     "#]]
     .assert_eq(&stage.finds(P, found));
-    assert_eq!(stage.tell(Happened::Time), "AskPermit(0)\n");
+    assert_eq!(stage.tell(Happened::Time), "AskEnd(0)\nAskPermit(0)\n");
     // Another gap was meant.
     stage.tell(Happened::Permitted(P, Permit::AcceptGap(0)));
     assert_eq!(stage.tell(Happened::Time), "");
@@ -256,7 +256,7 @@ fn a_partition_stopped_for_what_was_undecided_is_looked_at_again() {
     let mut found = stage.found(P);
     found.undecided = true;
     stage.pass(9_000).finds(P, found);
-    assert_eq!(stage.pass(1_999).tell(Happened::Time), "");
+    assert_eq!(stage.pass(1_999).tell(Happened::Time), "AskEnd(0)\n");
     stage.pass(1).tell(Happened::Time);
     assert_eq!(stage.tell(Happened::Time), "restore 0\n");
     expect![[r#"
