@@ -272,3 +272,81 @@ pub(super) fn tuned(connection: &Connection, name: &str) -> ClientConfig {
     config.set("enable.idempotence", "true");
     config
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_is_to_become_of_its_transaction() {
+        use RDKafkaErrorCode as Code;
+        type Made = fn(String) -> Outcome;
+        // Fatal, retriable, requires an abort; a code that says more than they do comes first.
+        let table: [(Code, [bool; 3], Made); 14] = [
+            (
+                Code::OperationTimedOut,
+                [false, true, false],
+                Outcome::Retriable,
+            ),
+            (
+                Code::MessageTimedOut,
+                [false, false, true],
+                Outcome::Abortable,
+            ),
+            (
+                Code::MessageTimedOut,
+                [false, true, true],
+                Outcome::Abortable,
+            ),
+            (Code::State, [false, false, false], Outcome::Fatal),
+            (Code::State, [true, true, true], Outcome::Fatal),
+            (
+                Code::UnknownMemberId,
+                [false, false, true],
+                Outcome::StaleGeneration,
+            ),
+            (
+                Code::IllegalGeneration,
+                [false, false, true],
+                Outcome::StaleGeneration,
+            ),
+            (
+                Code::StaleMemberEpoch,
+                [false, false, true],
+                Outcome::StaleGeneration,
+            ),
+            (
+                Code::RebalanceInProgress,
+                [false, true, false],
+                Outcome::StaleGeneration,
+            ),
+            (Code::UnknownMemberId, [true, false, false], Outcome::Fatal),
+            (
+                Code::ProducerFenced,
+                [true, false, false],
+                Outcome::FencedProducer,
+            ),
+            (
+                Code::InvalidProducerEpoch,
+                [false, false, true],
+                Outcome::FencedProducer,
+            ),
+            (Code::Fenced, [true, false, false], Outcome::FencedProducer),
+            (
+                Code::FencedInstanceId,
+                [true, false, true],
+                Outcome::FencedInstance,
+            ),
+        ];
+        for (code, [fatal, retriable, requires_abort], made) in table {
+            let error = NativeError {
+                code,
+                text: "why".to_owned(),
+                fatal,
+                retriable,
+                requires_abort,
+            };
+            assert_eq!(classify(&error), made("why".to_owned()), "{code:?}");
+        }
+    }
+}

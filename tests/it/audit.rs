@@ -3,7 +3,7 @@
 use std::thread;
 
 use rdkafka::message::Message as _;
-use tollkeeper::kafka::{Isolation, Publisher, Read, Start, TopicReader};
+use tollkeeper::kafka::{Admin, Isolation, Publisher, Read, Start, TopicReader};
 
 use crate::support::{Cluster, Deployment, Load, Process, WAIT, now};
 
@@ -62,6 +62,41 @@ fn the_books_balance_beside_a_running_worker_and_from_checkpoint_to_checkpoint()
     // Nothing new: nothing is left to check.
     let nothing = deployment.done(&audit);
     assert!(nothing.contains("0 ledger entries"), "{nothing}");
+}
+
+#[test]
+fn records_that_retention_deleted_before_they_were_checked_are_told_once() {
+    let deployment = deployed();
+    let mut worker = Process::start(&deployment, "a");
+    worker.says("partition at work");
+    LOAD.publish(&deployment, 0);
+    LOAD.balances(&deployment, LOAD.calls);
+    let checkpoint = deployment.file("unused", "").replace("unused", "audit");
+    let audit = format!("audit --checkpoint {checkpoint}");
+    deployment.done(&audit);
+    LOAD.publish(&deployment, LOAD.calls);
+    LOAD.balances(&deployment, 2 * LOAD.calls);
+    let cluster = deployment.cluster();
+    let topic = cluster.topics().rated_usage;
+    let end = TopicReader::open(
+        &cluster.connection(),
+        &topic,
+        Isolation::Committed,
+        None,
+        WAIT,
+    )
+    .and_then(|reader| reader.watermarks(1, WAIT))
+    .expect("the topic can be asked")
+    .end;
+    let admin = Admin::new(&cluster.connection(), WAIT).expect("an admin client");
+    admin.delete_records(&topic, 1, end).expect("deleted");
+    let ran = deployment.run(&audit);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let gone = format!("records up to `{end}` are gone before they were checked");
+    let told = |line: &str| line.starts_with("rated_usage partition 1") && line.contains(&gone);
+    assert!(ran.out.lines().any(told), "{ran:?}");
+    // Whoever audits what is retained finds it in order.
+    deployment.done("audit");
 }
 
 #[test]

@@ -38,6 +38,30 @@ fn what_a_worker_cannot_ask_at_once_it_asks_again() {
 }
 
 #[test]
+fn what_librdkafka_has_no_room_for_waits() {
+    let deployment = deployed(4);
+    let events: Vec<_> = (0..500).map(|n| tick(&format!("t{n}"), n)).collect();
+    publish(&deployment, &events);
+    let narrow = |settings: &mut WorkerSettings| {
+        // Records that are sent and not acknowledged; KiB that are fetched and not polled.
+        for (key, most) in [
+            ("queue.buffering.max.messages", "5"),
+            ("queued.max.messages.kbytes", "1"),
+        ] {
+            let properties = &mut settings.connection.properties;
+            properties.insert(key.to_owned(), most.to_owned());
+        }
+    };
+    let worker = Running::start(&deployment, "a", narrow);
+    eventually("every event", || {
+        (rejected(&deployment) == events.len()).then_some(())
+    });
+    let aborted = |line: &String| line.contains("aborting");
+    assert!(!worker.news().iter().any(aborted), "{:?}", worker.news());
+    worker.stop();
+}
+
+#[test]
 fn a_command_that_no_broker_answers_gives_up_and_says_so() {
     let deployment = Deployment::of(Cluster::shared(), 1, "");
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -89,9 +89,25 @@ impl Worker {
             Command::Offer(partition) => self.offer(world, partition),
             Command::Trim { partition, before } => world.trim(partition, before),
             Command::Stop { partition, reason } => world.stopped(partition, &reason),
-            Command::Resumed(_) => world.stirred_at = world.now,
+            Command::Resumed(partition) => self.resumed(world, partition),
             Command::Warn(_) | Command::Report(_) => {}
             Command::Exit(reason) => self.exit = Some(reason),
+        }
+    }
+
+    /// A partition goes on only with the rate cards of its calls.
+    fn resumed(&mut self, world: &mut World, partition: i32) {
+        world.stirred_at = world.now;
+        let cards = &world.checks.office.cards[self.cards_seen];
+        let uses = self.uses.remove(&partition).unwrap_or_default();
+        let missing = uses
+            .into_iter()
+            .find(|(card, version)| cards.version(card, *version).is_none());
+        if let Some(missing) = missing {
+            let id = self.id;
+            world.fail(format!(
+                "worker {id}: partition {partition} goes on without {missing:?}"
+            ));
         }
     }
 

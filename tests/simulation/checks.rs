@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tollkeeper::charging::{Partition, Settings, TenantFigures};
-use tollkeeper::codec::{DecodedRecord, RecordDecoder, SchemaSet};
+use tollkeeper::codec::{RecordDecoder, SchemaSet};
 use tollkeeper::domain::Moment;
 use tollkeeper::flow::Destination;
 use tollkeeper::journal::{Chain, Genesis, PositionMark, Restored};
@@ -21,13 +21,13 @@ pub type Broken = String;
 #[derive(Debug)]
 pub struct Checks {
     pub office: Office,
-    references: Vec<Reference>,
+    pub(super) references: Vec<Reference>,
     chains: Vec<Chain>,
     pub books: Books,
     /// The last balance published of each tenant.
-    balances: BTreeMap<(i32, String), Option<Vec<u8>>>,
+    pub(super) balances: BTreeMap<(i32, String), Option<Vec<u8>>>,
     /// What each tenant had after the last transaction that changed it.
-    had: BTreeMap<(i32, Arc<str>), TenantFigures>,
+    pub(super) had: BTreeMap<(i32, Arc<str>), TenantFigures>,
     /// Partitions of which a restored state was found to be the committed one.
     pub alike: BTreeSet<i32>,
     pub commits: u64,
@@ -195,41 +195,6 @@ impl Checks {
         Ok(())
     }
 
-    /// The balance of each tenant that has changed is published, once and as it is, where it is wanted.
-    fn take_balances(
-        &mut self,
-        partition: i32,
-        committed: &[(i64, std::rc::Rc<Message>)],
-    ) -> Result<(), Broken> {
-        let reference = &self.references[index(partition)];
-        let mut told = BTreeSet::new();
-        for (_, message) in committed {
-            let tenant = message.key.as_deref().unwrap_or_default();
-            let tenant = String::from_utf8_lossy(tenant).into_owned();
-            let balance = reference.balance(&self.office, &tenant);
-            if balance != message.payload || !told.insert(tenant.clone()) {
-                return Err(format!("not the balance of {tenant}, or twice"));
-            }
-            self.balances.insert((partition, tenant), balance);
-        }
-        if !self.office.balances {
-            return Ok(());
-        }
-        for has in reference.partition.figures() {
-            let tenant = Arc::clone(&has.tenant_id);
-            let changed = self
-                .had
-                .insert((partition, Arc::clone(&tenant)), has.clone())
-                != Some(has);
-            if changed && !told.contains(&*tenant) {
-                return Err(format!(
-                    "the balance of {tenant} has changed and is not published"
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// A worker has restored a partition: it must be what was committed.
     pub fn restored(&mut self, partition: i32, restored: &Restored) -> Result<(), Broken> {
         let reference = &self.references[index(partition)];
@@ -310,29 +275,6 @@ impl Checks {
     }
 }
 
-impl Checks {
-    /// The last balance that was published of a tenant is its balance.
-    fn settle_balance(
-        &self,
-        partition: i32,
-        tenant: &str,
-        told: Option<&[u8]>,
-    ) -> Result<(), Broken> {
-        let decoder = RecordDecoder::new(SchemaSet::builtin());
-        let read = |payload: Option<&[u8]>| match decoder.decode(payload.unwrap_or_default()) {
-            Ok(DecodedRecord::TenantBalance(entry)) => Some((entry.balance, entry.entry_sequence)),
-            _ => None,
-        };
-        let now = self.references[index(partition)].balance(&self.office, tenant);
-        if read(told) == read(now.as_deref()) {
-            return Ok(());
-        }
-        Err(format!(
-            "the last balance of {tenant} that was published is not its balance"
-        ))
-    }
-}
-
 /// Every partition touched sends its position and the name of its journal record.
 fn check_offsets(
     deciding: &Deciding,
@@ -396,6 +338,6 @@ fn shown(decoder: &RecordDecoder, message: &Message) -> String {
     }
 }
 
-fn index(partition: i32) -> usize {
+pub(super) fn index(partition: i32) -> usize {
     usize::try_from(partition).expect("a partition is never negative")
 }

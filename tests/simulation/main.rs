@@ -1,12 +1,15 @@
 //! The simulation in CI: workers' own decisions against a model of Kafka, seed after seed.
 #![allow(missing_docs)]
 
+mod arriving;
+mod balances;
 mod books;
 mod broker;
 mod carrying;
 mod checks;
 mod client;
 mod consumer;
+mod coordinating;
 mod dice;
 mod encodings;
 mod events;
@@ -24,6 +27,7 @@ mod runner;
 mod script;
 mod standing;
 mod takeover;
+mod taking;
 mod traffic;
 mod worker;
 mod world;

@@ -51,6 +51,24 @@ impl Worker {
         self.commands.extend(self.fresh.drain(..));
     }
 
+    /// Once time has passed and nothing is under way, nothing that was taken may still wait for its commit.
+    pub fn check_waiting(&self, world: &mut World) {
+        let most = 5 * world.plan.flow.commit_interval;
+        if !self.commands.is_empty() {
+            return;
+        }
+        for (partition, script) in &self.scripts {
+            let mut taken = script.iter().filter(|deed| deed.to > deed.from);
+            if let Some(first) = taken.next().filter(|deed| world.now > deed.at + most) {
+                let waited = world.now - first.at;
+                world.fail(format!(
+                    "worker {}: {first:?} of partition {partition} waits for {waited} ms",
+                    self.id
+                ));
+            }
+        }
+    }
+
     fn standings(&self, world: &World) -> Vec<Option<Standing>> {
         (0..world.plan.partitions)
             .map(|partition| self.flow.standing(partition))
@@ -77,6 +95,7 @@ impl Worker {
             cards: self.cards_seen,
             time,
             timers: after.timers_fired - before.timers_fired,
+            at: world.now,
         });
         let input = world.broker.input(partition);
         let stamp = |(_, message): (i64, &std::rc::Rc<Message>)| {

@@ -215,7 +215,7 @@ impl Plan {
             slow_finds: wild(dice, 100_000),
             slow_trims: wild(dice, 600_000),
             slow_cards: wild(dice, 1_000_000),
-            slow_cards_by: *dice.pick(&[500, 5_000]),
+            slow_cards_by: *dice.pick(&[500, 5_000, 40_000]),
             outage_at_end: wild(dice, 60_000),
             aborted_input: wild(dice, 200_000),
             crowd: dice.chance(4_000),

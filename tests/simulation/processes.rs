@@ -12,8 +12,12 @@ const LOOK: u64 = 5_000;
 impl World {
     /// A process dies.
     pub fn crashed(&mut self, worker: &Worker) {
-        self.note(|| format!("worker {} dies at its step {}", worker.id, worker.steps));
         self.count(Fault::Crash, 1);
+        self.died(worker);
+    }
+
+    fn died(&mut self, worker: &Worker) {
+        self.note(|| format!("worker {} dies at its step {}", worker.id, worker.steps));
         self.restart(worker.name);
     }
 
@@ -149,10 +153,10 @@ impl World {
         }
     }
 
-    /// All processes die, and begin again.
+    /// All processes die, and begin again. As that ends every run, it is counted as no fault.
     pub fn restart_all(&mut self) {
         for (_, worker) in std::mem::take(&mut self.workers) {
-            self.crashed(&worker);
+            self.died(&worker);
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Deed {
     pub time: Moment,
     /// Timers that fired meanwhile.
     pub timers: u64,
+    /// When, on the clock that never goes back.
+    pub at: u64,
 }
 
 /// All of it, in order.

@@ -198,10 +198,14 @@ impl World {
         stable_end: i64,
     ) {
         let partition = finding.partition;
-        if let Ok(restored) = &journal
-            && let Err(broken) = self.checks.restored(partition, restored)
-        {
-            return self.fail(broken);
+        if let Ok(restored) = &journal {
+            if let Err(broken) = self.checks.restored(partition, restored) {
+                return self.fail(broken);
+            }
+            if let Some(worker) = self.workers.get_mut(&finding.worker) {
+                let versions = restored.partition.card_versions();
+                worker.uses.insert(partition, versions);
+            }
         }
         let found = Found {
             committed: finding.committed,

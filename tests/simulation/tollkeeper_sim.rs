@@ -2,12 +2,15 @@
 //! a short history.
 #![allow(missing_docs, clippy::print_stdout)]
 
+mod arriving;
+mod balances;
 mod books;
 mod broker;
 mod carrying;
 mod checks;
 mod client;
 mod consumer;
+mod coordinating;
 mod dice;
 mod encodings;
 mod events;
@@ -25,6 +28,7 @@ mod runner;
 mod script;
 mod standing;
 mod takeover;
+mod taking;
 mod traffic;
 mod worker;
 mod world;

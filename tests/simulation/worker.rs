@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use tollkeeper::charging::RawRef;
 use tollkeeper::domain::Moment;
 use tollkeeper::flow::{
     Command, EndOfPartition, Ends, ExitReason, Flow, Found, Happened, LaneView, Now, Ownerless,
@@ -14,7 +13,7 @@ use tollkeeper::flow::{
 
 use super::carrying::{Blocked, shown};
 use super::client::Client;
-use super::consumer::{Consumer, GroupEvent, Poll, Polled};
+use super::consumer::{Consumer, GroupEvent, Polled};
 use super::script::Script;
 use super::takeover::Finding;
 use super::world::{Event, World};
@@ -31,12 +30,9 @@ pub enum Answer {
     Permitted(i32, Permit),
 }
 
-/// A header of a record, borrowed.
-type Header<'a> = (&'a str, Option<&'a [u8]>);
-
 /// Where the loop stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Answers,
     Cards,
     Poll,
@@ -77,11 +73,11 @@ pub struct Worker {
     pub client: Option<Client>,
     pub(super) builds: u32,
     pub(super) blocked: Option<Blocked>,
-    stage: Stage,
-    batch: Vec<Polled>,
-    runs: VecDeque<(i32, Range<usize>)>,
+    pub(super) stage: Stage,
+    pub(super) batch: Vec<Polled>,
+    pub(super) runs: VecDeque<(i32, Range<usize>)>,
     /// The run being taken, which may be offered again.
-    left: Option<(i32, Range<usize>)>,
+    pub(super) left: Option<(i32, Range<usize>)>,
     pub answers: VecDeque<Answer>,
     /// Take-overs that wait for the one that is read; the process reads one at a time.
     pub finds: VecDeque<Box<Finding>>,
@@ -90,6 +86,8 @@ pub struct Worker {
     /// The cards that its flow was told of, and those that its process has read.
     pub(super) cards_seen: usize,
     pub cards_known: usize,
+    /// The versions of cards that what it restored uses, by partition.
+    pub uses: BTreeMap<i32, Vec<(String, i64)>>,
     pub(super) started: u64,
     pub skew: i64,
     pub alarm: Option<u64>,
@@ -132,6 +130,7 @@ impl Worker {
             restores: 0,
             cards_seen,
             cards_known: cards_seen,
+            uses: BTreeMap::new(),
             started: world.now,
             skew: 0,
             alarm: None,
@@ -287,6 +286,7 @@ impl Worker {
                     self.step(world, Happened::Stop { leave });
                 } else {
                     self.step(world, Happened::Time);
+                    self.check_waiting(world);
                 }
             }
         }
@@ -323,110 +323,5 @@ impl Worker {
                 self.step(world, Happened::Permitted(partition, permit));
             }
         }
-    }
-
-    fn poll(&mut self, world: &mut World) {
-        let most = world.plan.batch;
-        match self.consumer.poll(world, self.id, most) {
-            Poll::Records { polled, gap } => {
-                if gap {
-                    self.step(world, Happened::InputTrimmed);
-                }
-                self.batch = polled;
-                let mut runs: VecDeque<(i32, Range<usize>)> = VecDeque::new();
-                for (place, polled) in self.batch.iter().enumerate() {
-                    match runs.back_mut() {
-                        Some((partition, run)) if *partition == polled.partition => {
-                            run.end = place + 1;
-                        }
-                        _ => runs.push_back((polled.partition, place..place + 1)),
-                    }
-                }
-                self.runs = runs;
-            }
-            Poll::FencedInstance => self.step(world, Happened::InstanceFenced),
-        }
-    }
-
-    /// The next run of the batch.
-    fn take(&mut self, world: &mut World) {
-        let Some((partition, run)) = self.runs.pop_front() else {
-            self.left = None;
-            self.batch.clear();
-            self.stage = Stage::Group;
-            return;
-        };
-        let last = self.batch[run.end - 1].offset;
-        self.left = None;
-        if let Some(from) = self.reading.run(partition, last) {
-            self.left = Some((partition, run.clone()));
-            self.tell_polled(world, partition, from, run);
-        }
-    }
-
-    pub(super) fn tell_polled(
-        &mut self,
-        world: &mut World,
-        partition: i32,
-        from: i64,
-        run: Range<usize>,
-    ) {
-        let batch = std::mem::take(&mut self.batch);
-        let headers: Vec<Vec<Header<'_>>> = batch[run.clone()]
-            .iter()
-            .map(|polled| {
-                let headers = polled.message.headers.iter();
-                headers
-                    .map(|(name, value)| (name.as_str(), value.as_deref()))
-                    .collect()
-            })
-            .collect();
-        let records: Vec<RawRef<'_>> = batch[run]
-            .iter()
-            .zip(&headers)
-            .map(|(polled, headers)| raw(polled, headers))
-            .collect();
-        self.step(
-            world,
-            Happened::Polled {
-                partition,
-                from,
-                records: &records,
-            },
-        );
-        drop(records);
-        drop(headers);
-        self.batch = batch;
-    }
-
-    pub(super) fn offer(&mut self, world: &mut World, partition: i32) {
-        let (Some((of, run)), Some(from)) = (self.left.clone(), self.flow.position(partition))
-        else {
-            return;
-        };
-        if of != partition {
-            return;
-        }
-        let batch = std::mem::take(&mut self.batch);
-        let records: Vec<RawRef<'_>> = batch[run.clone()]
-            .iter()
-            .map(|polled| raw(polled, &[]))
-            .collect();
-        let rest = self.reading.rest(partition, &records, from).map(<[_]>::len);
-        drop(records);
-        self.batch = batch;
-        if let Some(rest) = rest {
-            self.tell_polled(world, partition, from, run.end - rest..run.end);
-        }
-    }
-}
-
-fn raw<'a>(polled: &'a Polled, headers: &'a [(&'a str, Option<&'a [u8]>)]) -> RawRef<'a> {
-    RawRef {
-        offset: polled.offset,
-        timestamp: polled.message.at.expect("input has timestamps"),
-        key: polled.message.key.as_deref(),
-        payload: polled.message.payload.as_deref(),
-        headers,
     }
 }

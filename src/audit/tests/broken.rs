@@ -207,6 +207,21 @@ fn legs_closed_twice_never_or_in_the_wrong_order() {
 }
 
 #[test]
+fn entries_of_a_tenant_that_the_journal_does_not_know() {
+    let world = world();
+    let mut read = world.read_journal().expect("a sound journal");
+    read.books.tenants.remove("poor");
+    let violations = world.audit_beside(&read).violations;
+    let unknown = "tenant `poor` has entries, but the journal does not know it";
+    assert!(
+        violations
+            .iter()
+            .any(|line| line.starts_with("rated_usage") && line.ends_with(unknown)),
+        "{violations:#?}"
+    );
+}
+
+#[test]
 fn a_leg_lost_and_a_second_final_where_the_input_is_no_longer_retained() {
     let mut world = world();
     world.events.clear();
