@@ -246,6 +246,8 @@ impl Plan {
         plan.flow.timers_per_transaction = plan.flow.timers_per_transaction.max(100);
         plan.flow.records_per_transaction = 50_000;
         plan.flow.bytes_per_transaction = 100_000;
+        // A wallet with hundreds of lots has a larger balance to tell.
+        plan.flow.record_bytes = 64 * 1024;
         plan
     }
 
