@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::reach::{PATIENCE, schemas};
+use super::run::stop_on_signals;
 use super::show::Show;
 use super::{ConfigFile, Failure};
+use crate::config::Config;
 use crate::kafka::{
     BorrowedMessage, Error, Isolation, Message as _, Read, Start, TopicNames, TopicReader,
 };
@@ -25,7 +29,7 @@ pub(super) struct Arguments {
     /// events, rate_cards, rated_usage, balance_notices, call_control, rejected or balances; or the
     /// topic's name in Kafka.
     topic: String,
-    /// Go on with what comes; else stop at the end.
+    /// Go on with what comes until SIGINT or SIGTERM, exit code 0; else stop at the end.
     #[arg(long)]
     follow: bool,
     /// Where to begin: `beginning`, `end`, or an offset (of each partition).
@@ -61,8 +65,7 @@ impl Arguments {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = self.config.load()?;
         let (key, topic) = which(&config.names, &self.topic)?;
-        let mut reader =
-            TopicReader::open(&config.kafka, topic, Isolation::Committed, None, PATIENCE)?;
+        let mut reader = open(&config, key, topic)?;
         let partitions = self.partitions(&reader)?;
         let starts: Vec<_> = partitions.iter().map(|p| (*p, self.from)).collect();
         reader.assign(&starts)?;
@@ -89,6 +92,19 @@ impl Arguments {
                 count - 1
             ))),
         }
+    }
+}
+
+/// `topics create`, which helps elsewhere, makes no topic of balances where they are not published.
+fn open(config: &Config, key: &str, topic: &str) -> Result<TopicReader, Failure> {
+    let opened = TopicReader::open(&config.kafka, topic, Isolation::Committed, None, PATIENCE);
+    match opened {
+        Err(Error::TopicMissing { .. }) if key == "balances" && !config.topics.balances => {
+            Err(Failure::World(format!(
+                "topic `{topic}` does not exist; balances are published where `balances.publish` is on"
+            )))
+        }
+        opened => Ok(opened?),
     }
 }
 
@@ -161,12 +177,15 @@ fn read(reader: &TopicReader, mut unread: BTreeSet<i32>, print: Print<'_>) -> Re
     Ok(())
 }
 
-/// Prints what is there and what comes, for ever.
+/// Prints what is there and what comes, until a signal comes between two records.
 fn follow(reader: &TopicReader, print: Print<'_>) -> Result<(), Failure> {
-    loop {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&stop)?;
+    while !stop.load(Ordering::Relaxed) {
         match reader.next(LOOK)? {
             Read::Record(message) => print(Some(&message))?,
             Read::Nothing | Read::End(_) => print(None)?,
         }
     }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Why a command did not do what it was asked, and the exit code that says so.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why a command stopped. The text is for a person: what is wrong, where, and what to do.
@@ -17,6 +18,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// A file that is not there or cannot be read; what stands in it is the input.
+    pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        Failure::World(format!("reading `{}`: {error}", path.display()))
+    }
+
     /// Tells the person at the terminal and gives the exit code.
     pub fn report(&self) -> ExitCode {
         let (code, text) = match self {

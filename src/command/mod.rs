@@ -53,7 +53,7 @@ Exit codes:
   0  done
   1  the input is at fault (a rate card, an event file, books that do not balance)
   2  usage or configuration
-  3  the world (Kafka cannot be reached, a topic is missing, a name is in use)
+  3  the world (Kafka or a file cannot be read, a topic is missing, a name is in use)
 
 Each command explains itself: tollkeeper COMMAND --help",
     max_term_width = 100

@@ -85,11 +85,7 @@ impl Arguments {
 fn open(path: &Path) -> Result<BufReader<File>, Failure> {
     File::open(path)
         .map(|file| BufReader::with_capacity(1 << 18, file))
-        .map_err(|error| unreadable(path, &error))
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::World(format!("reading `{}`: {error}", path.display()))
+        .map_err(|error| Failure::unreadable(path, &error))
 }
 
 /// Refuses a file with any line at fault; the latest moment in it.
@@ -98,7 +94,7 @@ fn look_through(input: impl BufRead, path: &Path) -> Result<Moment, Failure> {
     let mut told = Vec::new();
     let mut faults = 0_u64;
     for line in Lines::of(input) {
-        let line = line.map_err(|error| unreadable(path, &error))?;
+        let line = line.map_err(|error| Failure::unreadable(path, &error))?;
         match read_event(&line) {
             Ok((event, timestamp)) => last = last.max(timestamp).max(event.occurred_at),
             Err(fault) => {
@@ -211,7 +207,7 @@ impl Sink {
         let mut fault = None;
         let mut payload = Vec::new();
         for line in Lines::of(input) {
-            let line = line.map_err(|error| unreadable(path, &error))?;
+            let line = line.map_err(|error| Failure::unreadable(path, &error))?;
             match read_event(&line) {
                 Ok((event, timestamp)) => {
                     let event = later(event, self.shift);

@@ -46,7 +46,7 @@ impl Arguments {
         let schemas = schemas(&config)?;
         start_log(config.log.clone());
         let stop = Arc::new(AtomicBool::new(false));
-        stop_on_signals(&stop).map_err(|error| Failure::World(format!("signals: {error}")))?;
+        stop_on_signals(&stop)?;
 
         let admin = Admin::new(&config.kafka, PATIENCE)?;
         check_topics(&admin, &config)?;
@@ -79,11 +79,12 @@ impl Arguments {
     }
 }
 
-/// The first signal stops the workers, the second one the process.
-pub(super) fn stop_on_signals(stop: &Arc<AtomicBool>) -> std::io::Result<()> {
+/// The first signal raises the flag, which ends the work in order; the second one ends the process.
+pub(super) fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(stop))?;
-        signal_hook::flag::register(signal, Arc::clone(stop))?;
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
+            .map_err(|error| Failure::World(format!("signals: {error}")))?;
     }
     Ok(())
 }

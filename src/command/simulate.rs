@@ -62,7 +62,8 @@ fn currency(text: &str) -> Result<Currency, &'static str> {
 impl Arguments {
     pub(super) fn run(self) -> Result<(), Failure> {
         let cards = self.cards()?;
-        let file = File::open(&self.events).map_err(|error| unreadable(&self.events, &error))?;
+        let file =
+            File::open(&self.events).map_err(|error| Failure::unreadable(&self.events, &error))?;
         let output = BufWriter::new(io::stdout().lock());
         let mut simulation = Simulation {
             partition: Partition::new(0, Settings::default()),
@@ -72,7 +73,7 @@ impl Arguments {
             output,
         };
         for (offset, line) in (0..).zip(BufReader::new(file).split(b'\n')) {
-            let line = line.map_err(|error| unreadable(&self.events, &error))?;
+            let line = line.map_err(|error| Failure::unreadable(&self.events, &error))?;
             simulation.take(offset, &line)?;
         }
         if let Some(until) = self.until {
@@ -103,7 +104,7 @@ impl Arguments {
                 }
             };
             before = published_at;
-            let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+            let bytes = std::fs::read(path).map_err(|error| Failure::unreadable(path, &error))?;
             let rows = parse_csv(&bytes).map_err(|faults| {
                 let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
                 Failure::Input(format!("{}:\n  {}", path.display(), faults.join("\n  ")))
@@ -117,10 +118,6 @@ impl Arguments {
         }
         Ok(cards)
     }
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::Input(format!("reading `{}`: {error}", path.display()))
 }
 
 /// `next.csv@2026-12-01T00:00:00Z` → the path and the moment.

@@ -86,8 +86,8 @@ impl Admin {
         })
     }
 
-    /// Asks what changes nothing again while nobody answers, each time twice as long, with fresh metadata: a client
-    /// that was told of no brokers, while all of them were fenced, looks for them again only minutes later.
+    /// Asks what changes nothing again while nobody answers, each time twice as long, with fresh metadata, and of
+    /// brokers that are looked for anew where none is seen any more (`lookout.rs`).
     fn insist<T>(&self, ask: impl Fn(Duration) -> Result<T, Error>) -> Result<T, Error> {
         const FIRST: Duration = Duration::from_secs(1);
         let deadline = Instant::now() + self.timeout;
@@ -98,8 +98,10 @@ impl Admin {
                 Err(Error::Unreachable { .. }) if left > turn => {}
                 answered => return answered,
             }
-            // Its own failure tells nothing that the next question does not.
-            let _ = self.client.inner().fetch_metadata(None, FIRST);
+            let client = self.client.inner();
+            if client.fetch_metadata(None, FIRST).is_err() {
+                Handle::new(client.native_ptr()).add_brokers(&self.bootstrap);
+            }
             turn *= 2;
         }
     }

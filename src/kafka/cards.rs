@@ -79,6 +79,14 @@ impl CardTopic {
         Ok(faults)
     }
 
+    /// Asks the brokers about the topic, and looks for them anew if none answers: what comes later would else not be
+    /// heard of.
+    pub(super) fn reach(&self, timeout: Duration) {
+        if let Err(error) = self.reader.partitions(timeout) {
+            tracing::debug!(%error, "following the rate cards");
+        }
+    }
+
     /// Takes the next record, waiting at most that long for it.
     pub fn next(&mut self, timeout: Duration) -> Result<CardNews, Error> {
         let message = match self.reader.next(timeout)? {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientContext;
+use rdkafka::client::Client;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaConfRes;
@@ -72,6 +74,16 @@ impl Connection {
             config.set(key, value);
         }
     }
+}
+
+/// Whether any broker tells a client of a topic within so long; an answer that there is none is one too.
+pub(super) fn sees_brokers<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    within: Duration,
+) -> bool {
+    let asked = client.fetch_metadata(Some(topic), within);
+    !asked.is_err_and(|error| is_transport(error.rdkafka_error_code()))
 }
 
 /// Whether a connection broke or could not be made: the client tries again by itself.

@@ -17,6 +17,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::clients::{Connection, Listening, is_transport};
 use super::error::{Error, words};
+use super::lookout::{Lookout, Watch};
 use super::native::{Handle, OwnedGroupMetadata};
 
 /// How a member of the group is set up.
@@ -142,7 +143,7 @@ impl GroupMetadata {
 
 /// A member of the group. The partitions it reads are those the loop has started.
 pub struct InputConsumer {
-    consumer: BaseConsumer<Context>,
+    consumer: Arc<BaseConsumer<Context>>,
     notes: Arc<Notes>,
     topic: String,
     started: RefCell<BTreeSet<i32>>,
@@ -168,11 +169,21 @@ impl InputConsumer {
             .subscribe(&[topic])
             .map_err(|error| Error::failed(format!("subscribing to `{topic}`"), &error))?;
         Ok(InputConsumer {
-            consumer,
+            consumer: Arc::new(consumer),
             notes,
             topic: topic.to_owned(),
             started: RefCell::default(),
         })
+    }
+
+    /// Has itself looked after, by this name.
+    pub(super) fn watched<'l>(
+        &self,
+        lookout: &'l Lookout,
+        name: &str,
+        connection: &Connection,
+    ) -> Watch<'l> {
+        lookout.watch(name, &self.consumer, &self.topic, &connection.bootstrap)
     }
 
     /// Waits for a record at most this long. Look at [`InputConsumer::take_event`] after each poll

@@ -10,6 +10,7 @@ mod error;
 mod founding;
 mod group;
 mod input;
+mod lookout;
 mod native;
 mod offset_sender;
 mod producer;

@@ -12,9 +12,9 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
-use super::clients::{Connection, Listening, is_transport};
+use super::clients::{Connection, Listening, is_transport, sees_brokers};
 use super::error::Error;
-use super::native;
+use super::native::{self, Handle};
 
 impl ConsumerContext for Listening {}
 
@@ -150,8 +150,9 @@ impl TopicReader {
     /// How many partitions the topic has.
     pub fn partitions(&self, timeout: Duration) -> Result<i32, Error> {
         let metadata = self
-            .consumer
-            .fetch_metadata(Some(&self.topic), timeout)
+            .patiently(timeout, |left| {
+                self.consumer.fetch_metadata(Some(&self.topic), left)
+            })
             .map_err(|error| match error.rdkafka_error_code() {
                 Some(
                     RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut,
@@ -255,9 +256,39 @@ impl TopicReader {
         }
     }
 
+    /// Asks again, at most until `timeout`, while a leader or coordinator is changing place, and while nobody answers:
+    /// the brokers are looked for anew then, where none is seen any more (`lookout.rs`).
+    fn patiently<T>(
+        &self,
+        timeout: Duration,
+        mut ask: impl FnMut(Duration) -> KafkaResult<T>,
+    ) -> KafkaResult<T> {
+        const PAUSE: Duration = Duration::from_millis(50);
+        const SIGHT: Duration = Duration::from_millis(500);
+        let deadline = Instant::now() + timeout;
+        let mut turn = Duration::from_secs(2);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match ask(left.min(turn)) {
+                Err(error) if is_moving(&error) && left > PAUSE => thread::sleep(PAUSE),
+                Err(error) if is_transport(error.rdkafka_error_code()) => {
+                    if !sees_brokers(self.consumer.client(), &self.topic, SIGHT) {
+                        Handle::new(self.consumer.client().native_ptr())
+                            .add_brokers(&self.bootstrap);
+                    }
+                    if left <= turn {
+                        return Err(error);
+                    }
+                    turn *= 2;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// The bounds of a partition, by a request.
     pub fn watermarks(&self, partition: i32, timeout: Duration) -> Result<Watermarks, Error> {
-        patiently(timeout, |left| {
+        self.patiently(timeout, |left| {
             self.consumer.fetch_watermarks(&self.topic, partition, left)
         })
         .map(|(start, end)| Watermarks { start, end })
@@ -281,18 +312,19 @@ impl TopicReader {
         partition: i32,
         timeout: Duration,
     ) -> Result<Option<Committed>, Error> {
-        let list = patiently(timeout, |left| {
-            let mut list = TopicPartitionList::new();
-            list.add_partition(topic, partition);
-            let list = self.consumer.committed_offsets(list, left)?;
-            asked_for(&list).error()?;
-            Ok(list)
-        })
-        .map_err(|error| {
-            let doing =
-                format!("asking for the committed offset of `{topic}` partition {partition}");
-            Error::failed(doing, &error)
-        })?;
+        let list = self
+            .patiently(timeout, |left| {
+                let mut list = TopicPartitionList::new();
+                list.add_partition(topic, partition);
+                let list = self.consumer.committed_offsets(list, left)?;
+                asked_for(&list).error()?;
+                Ok(list)
+            })
+            .map_err(|error| {
+                let doing =
+                    format!("asking for the committed offset of `{topic}` partition {partition}");
+                Error::failed(doing, &error)
+            })?;
         let entry = asked_for(&list);
         Ok(match entry.offset() {
             Offset::Offset(next_offset) => Some(Committed {
@@ -308,22 +340,6 @@ fn asked_for(list: &TopicPartitionList) -> TopicPartitionListElem<'_> {
     list.elements()
         .pop()
         .expect("the list that was sent has one entry")
-}
-
-/// Asks again, at most until `timeout`, while a leader or coordinator is changing place.
-fn patiently<T>(
-    timeout: Duration,
-    mut ask: impl FnMut(Duration) -> KafkaResult<T>,
-) -> KafkaResult<T> {
-    const PAUSE: Duration = Duration::from_millis(50);
-    let deadline = Instant::now() + timeout;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match ask(left) {
-            Err(error) if is_moving(&error) && left > PAUSE => thread::sleep(PAUSE),
-            answer => return answer,
-        }
-    }
 }
 
 fn is_moving(error: &KafkaError) -> bool {

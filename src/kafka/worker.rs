@@ -64,6 +64,8 @@ pub(super) fn run(
         session_timeout: settings.session_timeout,
     };
     let consumer = InputConsumer::join(&settings.connection, &input, &settings.names.events)?;
+    let lookout = Arc::clone(&side.lookout);
+    let _watch = consumer.watched(&lookout, &name, &settings.connection);
     let (to_me, answers) = bounded(settings.waiting.answers);
     let (cards_seen, cards) = shelf.look();
     let mut worker = Worker {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cards::{CardNews, CardTopic};
 use super::clients::Connection;
@@ -14,6 +14,9 @@ use crate::rates::RateCards;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the follower looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often the brokers are asked while no card comes, and how long they may take.
+const REACH: Duration = Duration::from_secs(10);
+const REACH_WITHIN: Duration = Duration::from_secs(2);
 
 /// The cards that are known, for whoever needs them; they only ever become more.
 #[derive(Debug, Default)]
@@ -47,6 +50,8 @@ impl CardShelf {
 pub struct CardFollower {
     topic: CardTopic,
     shelf: Arc<CardShelf>,
+    /// When the brokers were asked last, or something came.
+    reached: Instant,
 }
 
 impl CardFollower {
@@ -58,7 +63,11 @@ impl CardFollower {
         }
         let shelf = Arc::new(CardShelf::default());
         shelf.put(topic.cards().clone());
-        Ok(CardFollower { topic, shelf })
+        Ok(CardFollower {
+            topic,
+            shelf,
+            reached: Instant::now(),
+        })
     }
 
     /// Where the cards are found.
@@ -87,6 +96,10 @@ impl CardFollower {
                 self.shelf.put(self.topic.cards().clone());
             }
             Ok(CardNews::Fault(fault)) => tracing::warn!(fault, "a rate card cannot be used"),
+            Ok(CardNews::Nothing) if self.reached.elapsed() > REACH => {
+                self.topic.reach(REACH_WITHIN);
+                self.reached = Instant::now();
+            }
             Ok(CardNews::Nothing | CardNews::Part | CardNews::End) => {}
             Err(error) => {
                 tracing::warn!(%error, "following the rate cards");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::reader::TopicReader;
 use crate::flow::Ownerless;
 
-/// How often the group is looked at.
+/// How often the group, or a broker, is looked at.
 const LOOK: Duration = Duration::from_secs(5);
 /// How soon the end of the process is noticed.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -72,7 +72,7 @@ pub(super) fn watch(
 }
 
 /// Waits for the next look; false if there is none.
-fn waited(closing: &AtomicBool) -> bool {
+pub(super) fn waited(closing: &AtomicBool) -> bool {
     let since = Instant::now();
     while since.elapsed() < LOOK {
         if closing.load(Ordering::Relaxed) {

@@ -12,6 +12,7 @@ use rdkafka::message::Message as _;
 
 use super::admin::Admin;
 use super::error::Error;
+use super::lookout::Lookout;
 use super::reader::{Isolation, Read, Start, TopicReader};
 use super::worker_news::{News, Observer};
 use super::worker_owners::{Rejoins, watch};
@@ -46,6 +47,7 @@ pub(super) struct Side {
     pub permits: Sender<(i32, Sender<Answer>)>,
     pub trims: Sender<(i32, i64)>,
     pub rejoins: Arc<Rejoins>,
+    pub lookout: Arc<Lookout>,
 }
 
 /// The threads behind a [`Side`].
@@ -124,6 +126,8 @@ pub(super) fn start(
     let (restoring, asking, permitting, trimming) = (closed(), closed(), closed(), closed());
     let rejoins = Arc::new(Rejoins::of(settings.worker_names()));
     let (watched, watching) = (Arc::clone(&rejoins), closed());
+    let lookout = Arc::new(Lookout::default());
+    let (keeping, looked_out) = (Arc::clone(&lookout), closed());
     let (members, partitions) = (settings.group.clone(), settings.flow.partitions);
     let handles = vec![
         spawn("restore", move || {
@@ -138,6 +142,7 @@ pub(super) fn start(
         spawn("trim", move || {
             trim(trimmer.as_ref(), &topic, questions(&to_trim, &trimming));
         }),
+        spawn("lookout", move || keeping.keep(&looked_out)),
         spawn("owners", move || {
             watch(&looking, &members, partitions, &watched, &watching);
         }),
@@ -148,6 +153,7 @@ pub(super) fn start(
         permits,
         trims,
         rejoins,
+        lookout,
     };
     Ok((side, Threads { closing, handles }))
 }

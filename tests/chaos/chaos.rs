@@ -11,7 +11,7 @@ use crate::draw::Draw;
 use crate::fleet::Fleet;
 use crate::pause::pause;
 use crate::platform::Platform;
-use crate::proxy::Proxies;
+use crate::support::proxy::Proxies;
 use crate::support::{Deployment, Own, WAIT};
 use crate::table::Table;
 use crate::watch::{Watch, micros};

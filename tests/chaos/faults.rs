@@ -10,7 +10,7 @@ use crate::draw::Draw;
 use crate::fleet::{PATIENT_MS, QUICK_MS};
 use crate::pause::pause;
 use crate::platform::poison;
-use crate::proxy::Trouble;
+use crate::support::proxy::Trouble;
 
 /// How long a zombie sleeps: well beyond its session.
 const SLEEP: Duration = Duration::from_secs(15);

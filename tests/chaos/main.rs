@@ -12,7 +12,6 @@ mod faults;
 mod fleet;
 mod pause;
 mod platform;
-mod proxy;
 mod soak;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports)]
@@ -33,7 +32,7 @@ use faults::Fault;
 use fleet::Fleet;
 use pause::pause;
 use platform::{Plan, Platform};
-use proxy::Proxies;
+use support::proxy::Proxies;
 use support::{Deployment, Own, now};
 use table::Table;
 use watch::Watch;

@@ -2,14 +2,15 @@
 
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tollkeeper::codec::Partitioner;
 use tollkeeper::codec::{
     EventDecoder, SchemaSet, encode_event_confluent, parse_line, partition_of,
 };
+use tollkeeper::domain::Moment;
 use tollkeeper::kafka::{Admin, Publisher, TopicPlan};
 
-use crate::support::{Cluster, Deployment, WAIT};
+use crate::support::{Cluster, Deployment, WAIT, now};
 
 const LINES: &str = r#"{"type":"CreditGranted","event_id":"e1","tenant_id":"contoso","occurred_at":"2026-11-23T10:00:00.000Z","payment_id":"p1","amount":"12.5","currency":"EUR","kind":"PURCHASE"}
 
@@ -48,7 +49,7 @@ fn what_is_published_as_json_or_avro_is_consumed_as_the_same_json() {
         assert_eq!(event["at"], event["kafka"]["at"]);
     }
     for (json, avro) in [(0, 1), (2, 3)] {
-        let strip = |event: &serde_json::Value| {
+        let strip = |event: &Value| {
             let mut event = event.clone();
             let fields = event.as_object_mut().expect("an object");
             fields.remove("kafka");
@@ -141,6 +142,92 @@ fn standard_input_is_published_up_to_the_first_line_at_fault() {
         ran.err
     );
     assert_eq!(deployment.consume("events").len(), 2);
+}
+
+/// The last moment in it is the `at` of its last line.
+const OLD: &str = r#"{"type":"CreditGranted","event_id":"e1","tenant_id":"contoso","occurred_at":"2020-02-03T09:59:00.000Z","payment_id":"p1","amount":"12.5","currency":"EUR","kind":"PURCHASE","expires_at":"2020-03-01T00:00:00.000Z"}
+{"type":"CallStarted","event_id":"e2","tenant_id":"contoso","occurred_at":"2020-02-03T10:00:01.000Z","call_id":"c1","answered_at":"2020-02-03T10:00:00.000Z","leg":"DIAL_OUT","remote_number":"+4930901820","organizer_id":"o","organizer_country":"DE","license":"PAY_PER_MINUTE"}
+{"type":"CallMinuteTick","at":"2020-02-03T10:01:00.500Z","event_id":"e3","tenant_id":"contoso","occurred_at":"2020-02-03T10:01:00.000Z","call_id":"c1","minute":1}
+"#;
+
+/// Every moment that a line says something happened or will happen at, in milliseconds.
+fn moments(line: &Value) -> Vec<i64> {
+    ["occurred_at", "answered_at", "expires_at"]
+        .iter()
+        .filter_map(|field| line[field].as_str())
+        .map(|text| Moment::parse(text).expect("a moment").millis())
+        .collect()
+}
+
+#[test]
+fn an_old_file_is_published_as_of_now_with_every_moment_moved_alike() {
+    let deployment = deployed(1);
+    let file = deployment.file("old.jsonl", OLD);
+    let earliest = now().millis();
+    let said = deployment.done(&format!("publish --as-of-now {file}"));
+    let latest = now().millis();
+    assert!(said.starts_with("3 events published to `"), "{said}");
+    let seen = deployment.consume("events");
+    let moved: Vec<_> = seen.iter().flat_map(moments).collect();
+    let old: Vec<_> = OLD
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .flat_map(|line| moments(&line))
+        .collect();
+    let by = moved[0] - old[0];
+    assert_eq!(
+        moved,
+        old.iter().map(|moment| moment + by).collect::<Vec<_>>()
+    );
+    let last = Moment::parse("2020-02-03T10:01:00.500Z").expect("a moment");
+    assert!(
+        (earliest..=latest).contains(&(last.millis() + by)),
+        "{seen:?}"
+    );
+
+    for refused in [
+        "publish --as-of-now".to_owned(),
+        format!("publish --as-of-now --encoding json {file}"),
+    ] {
+        let ran = deployment.run(&refused);
+        assert_eq!(ran.code, Some(2), "{refused}: {}", ran.err);
+        assert!(
+            ran.err.contains("`--as-of-now` needs a file"),
+            "{}",
+            ran.err
+        );
+    }
+    assert_eq!(deployment.consume("events").len(), 3);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_the_worlds_fault_whichever_command_wants_it() {
+    let deployment = Deployment::of(Cluster::shared(), 1, "");
+    let events = deployment.file("events.jsonl", LINES);
+    let card = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/example-rates.csv");
+    let folder = std::env::temp_dir();
+    for unreadable in [
+        "/nowhere/at.all",
+        folder.to_str().expect("its name is text"),
+    ] {
+        for arguments in [
+            format!("simulate --rates {unreadable} {events}"),
+            format!("simulate --rates {card} {unreadable}"),
+            format!("rates check {unreadable}"),
+            format!("rates publish {unreadable} --card standard --currency EUR"),
+            format!("rates lookup --file {unreadable} --to +4930901820"),
+            format!("publish {unreadable}"),
+        ] {
+            let output = Command::new(env!("CARGO_BIN_EXE_tollkeeper"))
+                .args(arguments.split_whitespace())
+                .output()
+                .expect("the program can be started");
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(3), "{arguments}: {told}");
+            let said = format!("tollkeeper: reading `{unreadable}`: ");
+            assert!(told.starts_with(&said), "{arguments}: {told}");
+        }
+    }
 }
 
 #[test]

@@ -146,7 +146,8 @@ fn a_broker_that_falls_silent_in_the_middle_of_commits_leaves_nothing_in_doubt()
     let mut worker = Process::start_patient(&deployment, "a");
     worker.says("partition at work");
     let mut rounds = 0;
-    // Short silences are waited out, long ones make the end of a transaction ambiguous.
+    // Each is shorter than the transaction may last: what is not answered is asked again until it is, by a new
+    // producer if need be. Those that outlast the transaction are in `ambiguous.rs`.
     for silence in [1, 4, 12] {
         LOAD.publish(&deployment, rounds * LOAD.calls);
         own.signal(1, "STOP");

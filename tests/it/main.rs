@@ -3,15 +3,19 @@
 #![cfg(feature = "kafka")]
 #![allow(missing_docs, clippy::disallowed_methods, clippy::print_stderr)]
 
+mod ambiguous;
 mod audit;
+mod balances;
 mod brokers;
 mod clients;
 mod commands;
 mod coordinators;
 mod crashes;
 mod exactly_once;
+mod following;
 mod journals;
 mod limits;
+mod partitioners;
 mod rates;
 mod running;
 #[path = "../support/mod.rs"]

@@ -74,3 +74,22 @@ fn without_its_topics_it_ends_with_3_and_says_what_helps() {
         );
     }
 }
+
+#[test]
+fn with_an_events_topic_of_another_number_of_partitions_it_ends_with_3_and_says_what_helps() {
+    let deployment = Deployment::created(Cluster::shared(), 2);
+    let settings = [("TOLLKEEPER_TOPICS__PARTITIONS", "4")];
+    let mut process = Process::start_with(&deployment, "one", &settings);
+    assert_eq!(process.ends().code(), Some(3), "{}", process.log());
+    let name = deployment.cluster().topics().events;
+    for said in [
+        format!("topic `{name}`: has 2 partitions, must have 4"),
+        "tollkeeper topics check".to_owned(),
+    ] {
+        assert!(
+            process.log().contains(&said),
+            "`{said}` in {}",
+            process.log()
+        );
+    }
+}

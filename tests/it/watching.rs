@@ -3,9 +3,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
+use tollkeeper::kafka::Admin;
+
 use crate::exactly_once::ended;
 use crate::rates::card;
-use crate::support::{Process, eventually, now};
+use crate::support::{Process, WAIT, eventually, now};
 use crate::worker::{deployed, publish, tick};
 
 const NUMBER: &str = "+493012345678";
@@ -35,6 +37,20 @@ fn start_of_a_call(tenant: &str) -> String {
     let at = now();
     format!(
         r#"{{"type":"CallStarted","event_id":"s","tenant_id":"{tenant}","occurred_at":"{at}","call_id":"c","answered_at":"{at}","leg":"DIAL_OUT","remote_number":"{NUMBER}","organizer_id":"anna","organizer_country":"DE","license":"PAY_PER_MINUTE"}}"#
+    )
+}
+
+fn configured() -> String {
+    let at = now();
+    format!(
+        r#"{{"type":"TenantConfigured","event_id":"t","tenant_id":"contoso","occurred_at":"{at}","version":1,"status":"ACTIVE","currency":"EUR","country":"DE","rate_card":"standard","billing_mode":"PREPAID"}}"#
+    )
+}
+
+fn credit() -> String {
+    let at = now();
+    format!(
+        r#"{{"type":"CreditGranted","event_id":"g","tenant_id":"contoso","occurred_at":"{at}","payment_id":"p","amount":"1000","currency":"EUR","kind":"PURCHASE"}}"#
     )
 }
 
@@ -88,6 +104,52 @@ fn an_instance_of_two_workers_shows_its_health_and_figures_and_no_number() {
 }
 
 #[test]
+fn what_a_restored_partition_has_and_what_waits_behind_a_stopped_one_is_shown() {
+    let deployment = deployed(1);
+    let card = deployment.file("card.csv", &card("0.6"));
+    deployment.done(&format!(
+        "rates publish {card} --card standard --currency EUR"
+    ));
+    let address = free_address();
+    let settings = [("TOLLKEEPER_HTTP__LISTEN", address.as_str())];
+    let shows = |figure: &str| {
+        eventually(figure, || {
+            let (_, metrics) = got(&address, "/metrics")?;
+            metrics.lines().any(|line| line == figure).then_some(())
+        });
+    };
+    let (live, tenants) = (
+        r#"tollkeeper_live_calls{partition="0"} 1"#,
+        r#"tollkeeper_tenants{partition="0"} 1"#,
+    );
+    publish(
+        &deployment,
+        &[configured(), credit(), start_of_a_call("contoso")],
+    );
+    let mut process = Process::start_with(&deployment, "a", &settings);
+    shows(live);
+    ended(&mut process);
+    // Nothing is committed by now.
+    let mut process = Process::start_with(&deployment, "a", &settings);
+    shows(live);
+    shows(tenants);
+    ended(&mut process);
+
+    publish(&deployment, &[tick("contoso", 1), tick("contoso", 2)]);
+    let cluster = deployment.cluster();
+    let admin = Admin::new(&cluster.connection(), WAIT).expect("an admin client");
+    admin
+        .delete_records(&cluster.topics().events, 0, 4)
+        .expect("deleted");
+    let mut process = Process::start_with(&deployment, "a", &settings);
+    process.says("partition stopped");
+    shows(r#"tollkeeper_lag_records{partition="0"} 2"#);
+    publish(&deployment, &[tick("contoso", 3)]);
+    shows(r#"tollkeeper_lag_records{partition="0"} 3"#);
+    ended(&mut process);
+}
+
+#[test]
 fn a_card_that_is_published_while_a_worker_runs_rates_what_comes_after() {
     let deployment = deployed(1);
     let published = |rate: &str| {
@@ -98,18 +160,7 @@ fn a_card_that_is_published_while_a_worker_runs_rates_what_comes_after() {
     };
     published("0.6");
     let mut process = Process::start(&deployment, "a");
-    let at = now();
-    publish(
-        &deployment,
-        &[
-            format!(
-                r#"{{"type":"TenantConfigured","event_id":"t","tenant_id":"contoso","occurred_at":"{at}","version":1,"status":"ACTIVE","currency":"EUR","country":"DE","rate_card":"standard","billing_mode":"PREPAID"}}"#
-            ),
-            format!(
-                r#"{{"type":"CreditGranted","event_id":"g","tenant_id":"contoso","occurred_at":"{at}","payment_id":"p","amount":"1000","currency":"EUR","kind":"PURCHASE"}}"#
-            ),
-        ],
-    );
+    publish(&deployment, &[configured(), credit()]);
     let mut calls = 0;
     let mut rated_by = |version: i64| {
         calls += 1;

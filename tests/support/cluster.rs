@@ -111,11 +111,7 @@ impl Own {
     /// Sends a broker a signal by name: STOP makes it silent, CONT lets it go on.
     pub fn signal(&self, broker: u32, name: &str) {
         let pid = std::fs::read_to_string(self.file(broker, "pid")).expect("a broker that runs");
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), pid.trim()])
-            .status()
-            .expect("kill can be run");
-        assert!(status.success());
+        super::process::signal(pid.trim(), name);
     }
 
     /// Gives the data of a broker that is down a disk with so many megabytes free. Needs root.

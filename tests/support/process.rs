@@ -1,4 +1,4 @@
-//! `tollkeeper run` as a process that can be killed, paused and stopped.
+//! The program as a process that can be killed, paused and stopped, mostly as `tollkeeper run`.
 
 use std::fs::File;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -61,14 +61,7 @@ impl Process {
         bootstrap: &str,
         more: &[(&str, &str)],
     ) -> Self {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        // A log for each start: what it says is never what an earlier one said.
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let log = deployment.file(&format!("{instance}-{number}.log"), "");
-        let file = File::options()
-            .append(true)
-            .open(&log)
-            .expect("the log can be written");
+        let (log, file) = fresh_log(deployment, instance);
         let child = deployment
             .command("run")
             .env(
@@ -88,6 +81,18 @@ impl Process {
             .envs(more.iter().copied())
             .stdout(Stdio::null())
             .stderr(file)
+            .spawn()
+            .expect("the program can be started");
+        Process { child, log }
+    }
+
+    /// Starts any command; its log is what it prints.
+    pub fn printing(deployment: &Deployment, arguments: &str) -> Self {
+        let (log, file) = fresh_log(deployment, "printed");
+        let child = deployment
+            .command(arguments)
+            .stdout(file)
+            .stderr(Stdio::inherit())
             .spawn()
             .expect("the program can be started");
         Process { child, log }
@@ -124,11 +129,7 @@ impl Process {
 
     /// A signal by name: STOP, CONT, TERM.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status()
-            .expect("kill can be run");
-        assert!(status.success());
+        signal(&self.child.id().to_string(), name);
     }
 
     /// Its memory, KiB.
@@ -153,6 +154,27 @@ impl Drop for Process {
             eprintln!("{}:\n{}", self.log, self.log());
         }
     }
+}
+
+/// A log for each start: what it says is never what an earlier one said.
+fn fresh_log(deployment: &Deployment, name: &str) -> (String, File) {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let log = deployment.file(&format!("{name}-{number}.log"), "");
+    let file = File::options()
+        .append(true)
+        .open(&log)
+        .expect("the log can be written");
+    (log, file)
+}
+
+/// Sends a process a signal by name.
+pub fn signal(pid: &str, name: &str) {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), pid])
+        .status()
+        .expect("kill can be run");
+    assert!(status.success());
 }
 
 /// The memory of a process that runs, KiB.

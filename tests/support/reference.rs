@@ -38,16 +38,28 @@ pub fn await_processed(deployment: &Deployment, partitions: i32) {
 pub fn await_progress(deployment: &Deployment, partitions: i32, more: i64) {
     let events = deployment.cluster().topics().events;
     let reader = reader(deployment, &events);
-    let processed = || {
-        (0..partitions)
-            .map(|partition| {
-                let committed = reader.committed(&events, partition, WAIT).ok()?;
-                Some(committed.map_or(0, |c| c.next_offset))
-            })
-            .sum::<Option<i64>>()
-    };
-    let before = eventually("the group's offsets", processed);
-    eventually("progress", || (processed()? >= before + more).then_some(()));
+    let done = || positions(&reader, &events, partitions);
+    let before = eventually("the group's offsets", done);
+    eventually("progress", || (done()? >= before + more).then_some(()));
+}
+
+/// How many records have been processed, once no transaction with others is undecided.
+pub fn processed(deployment: &Deployment, partitions: i32) -> i64 {
+    let events = deployment.cluster().topics().events;
+    let reader = reader(deployment, &events);
+    eventually("the group's offsets", || {
+        positions(&reader, &events, partitions)
+    })
+}
+
+/// The sum of the group's positions; none while one of them cannot be had.
+fn positions(reader: &TopicReader, events: &str, partitions: i32) -> Option<i64> {
+    (0..partitions)
+        .map(|partition| {
+            let committed = reader.committed(events, partition, WAIT).ok()?;
+            Some(committed.map_or(0, |c| c.next_offset))
+        })
+        .sum()
 }
 
 /// Fails unless what was published is, record by record and in order, what the input leads to:

@@ -15,10 +15,7 @@ pub(super) fn load(file: Option<&Path>, genesis: &Genesis) -> Result<Checkpoint,
     };
     match fs::read(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Checkpoint::beginning(genesis)),
-        Err(error) => Err(Failure::World(format!(
-            "reading `{}`: {error}",
-            file.display()
-        ))),
+        Err(error) => Err(Failure::unreadable(file, &error)),
         Ok(bytes) => Checkpoint::decode(&bytes, genesis).map_err(|error| {
             let name = file.display();
             Failure::Usage(format!(

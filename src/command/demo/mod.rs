@@ -77,7 +77,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 impl Arguments {
     pub(super) fn run(self) -> Result<(), Failure> {
         let stop = Arc::new(AtomicBool::new(false));
-        stop_on_signals(&stop).map_err(|error| Failure::World(format!("signals: {error}")))?;
+        stop_on_signals(&stop)?;
         let clock = FastClock::start(self.speed);
         let embedded = Embedded::start(&clock)?;
         let opening = next_full_minute(clock.now());

@@ -45,7 +45,6 @@ impl Arguments {
 
 /// A card's CSV: its rows and what is in it, in a line. Every fault is told.
 fn read_card(path: &Path) -> Result<check::Checked, Failure> {
-    let bytes = fs::read(path)
-        .map_err(|error| Failure::World(format!("reading `{}`: {error}", path.display())))?;
+    let bytes = fs::read(path).map_err(|error| Failure::unreadable(path, &error))?;
     check::checked(&path.display().to_string(), &bytes).map_err(Failure::Input)
 }

@@ -73,6 +73,15 @@ impl Handle {
         Handle(pointer)
     }
 
+    /// Adds brokers to begin at; those that it began at before are not taken twice. They are addresses as in
+    /// `bootstrap.servers`.
+    pub(super) fn add_brokers(self, addresses: &str) {
+        if let Ok(addresses) = CString::new(addresses) {
+            // SAFETY: the handle is live, and the call copies what it keeps.
+            unsafe { sys::rd_kafka_brokers_add(self.0, addresses.as_ptr()) };
+        }
+    }
+
     pub(super) fn init_transactions(self, timeout: Duration) -> Result<(), NativeError> {
         // SAFETY: the handle is live; the call blocks at most `timeout`.
         unsafe { take(sys::rd_kafka_init_transactions(self.0, millis(timeout))) }

@@ -1,15 +1,17 @@
-//! What stands between a worker and the brokers: a TCP proxy on each way, which can be told to
-//! misbehave.
+//! What stands between a worker and the brokers: a TCP proxy on each way, which can be told to misbehave, now
+//! or once the worker asks for something.
 
 use std::net::TcpListener as StdListener;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::{Receiver, Sender};
 
-use crate::support::Own;
+use super::Own;
+use super::requests::Requests;
 
 /// What is wrong with a way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +56,44 @@ enum Way {
     FromBroker,
 }
 
+/// Trouble on all ways of a worker that waits for its next request of a kind.
+struct Trap {
+    set: Mutex<Option<(i16, Trouble)>>,
+    ways: Vec<Sender<Trouble>>,
+}
+
+impl Trap {
+    fn lock(&self) -> MutexGuard<'_, Option<(i16, Trouble)>> {
+        self.set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Told before a request is forwarded, so that its answer meets the trouble.
+    fn meet(&self, kinds: &[i16]) {
+        let mut set = self.lock();
+        if let Some((_, trouble)) = set.take_if(|(kind, _)| kinds.contains(kind)) {
+            for way in &self.ways {
+                way.send_replace(trouble);
+            }
+        }
+    }
+}
+
+/// A way from a worker to a broker, as its connections know it.
+#[derive(Clone)]
+struct Passage {
+    target: u16,
+    trouble: Receiver<Trouble>,
+    trap: Arc<Trap>,
+}
+
 /// Proxies from each worker to each broker.
 pub struct Proxies {
     brokers: usize,
     ports: Vec<u16>,
     listeners: Vec<StdListener>,
     troubles: Vec<Sender<Trouble>>,
+    /// Of each worker.
+    traps: Vec<Arc<Trap>>,
 }
 
 impl Proxies {
@@ -70,11 +104,19 @@ impl Proxies {
         let port = |listener: &StdListener| listener.local_addr().expect("it is bound").port();
         let ports = listeners.iter().map(port).collect();
         let troubles = listeners.iter().map(|_| Sender::new(Trouble::None));
+        let troubles: Vec<_> = troubles.collect();
+        let trap = |ways: &[Sender<Trouble>]| {
+            Arc::new(Trap {
+                set: Mutex::default(),
+                ways: ways.to_vec(),
+            })
+        };
         Proxies {
             brokers,
             ports,
-            troubles: troubles.collect(),
             listeners,
+            traps: troubles.chunks(brokers).map(trap).collect(),
+            troubles,
         }
     }
 
@@ -111,8 +153,13 @@ impl Proxies {
             .drain(..)
             .enumerate()
             .map(|(place, listener)| {
-                let target = targets[place % self.brokers][place / self.brokers];
-                (listener, target, self.troubles[place].subscribe())
+                let worker = place / self.brokers;
+                let passage = Passage {
+                    target: targets[place % self.brokers][worker],
+                    trouble: self.troubles[place].subscribe(),
+                    trap: Arc::clone(&self.traps[worker]),
+                };
+                (listener, passage)
             })
             .collect();
         thread::spawn(move || run(ways));
@@ -136,27 +183,37 @@ impl Proxies {
             }
         }
     }
+
+    /// Makes trouble on all ways of a worker at its next request of this kind, beginning with that request.
+    pub fn trouble_at(&self, worker: usize, kind: i16, trouble: Trouble) {
+        *self.traps[worker].lock() = Some((kind, trouble));
+    }
+
+    /// Whether a worker has sent the request that its trouble waited for.
+    pub fn has_met(&self, worker: usize) -> bool {
+        self.traps[worker].lock().is_none()
+    }
 }
 
-fn run(ways: Vec<(StdListener, u16, Receiver<Trouble>)>) {
+fn run(ways: Vec<(StdListener, Passage)>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async move {
-        for (listener, target, trouble) in ways {
-            tokio::spawn(accept(listener, target, trouble));
+        for (listener, passage) in ways {
+            tokio::spawn(accept(listener, passage));
         }
         std::future::pending::<()>().await;
     });
 }
 
-async fn accept(listener: StdListener, target: u16, trouble: Receiver<Trouble>) {
+async fn accept(listener: StdListener, passage: Passage) {
     listener.set_nonblocking(true).expect("a socket of ours");
     let listener = TcpListener::from_std(listener).expect("a listening socket");
     loop {
         match listener.accept().await {
-            Ok((client, _)) => drop(tokio::spawn(connection(client, target, trouble.clone()))),
+            Ok((client, _)) => drop(tokio::spawn(connection(client, passage.clone()))),
             // Too many open files, or a client that has gone already.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
@@ -164,17 +221,17 @@ async fn accept(listener: StdListener, target: u16, trouble: Receiver<Trouble>) 
 }
 
 /// One connection, until either end or trouble ends it.
-async fn connection(client: TcpStream, target: u16, mut trouble: Receiver<Trouble>) {
-    let connected = TcpStream::connect(("127.0.0.1", target)).await;
+async fn connection(client: TcpStream, mut passage: Passage) {
+    let connected = TcpStream::connect(("127.0.0.1", passage.target)).await;
     if let Ok(broker) = connected {
         // Their failure is told by the streams themselves.
         let _ = (client.set_nodelay(true), broker.set_nodelay(true));
         let ends = |trouble: &Trouble| matches!(trouble, Trouble::Reset | Trouble::HalfOpen);
-        let told = trouble.clone();
+        let told = passage.clone();
         let ended = tokio::select! {
             () = pump(&client, &broker, Way::ToBroker, told.clone()) => Trouble::None,
             () = pump(&broker, &client, Way::FromBroker, told) => Trouble::None,
-            ended = trouble.wait_for(ends) => ended.map_or(Trouble::None, |trouble| *trouble),
+            ended = passage.trouble.wait_for(ends) => ended.map_or(Trouble::None, |trouble| *trouble),
         };
         if ended == Trouble::Reset {
             reset(broker);
@@ -183,7 +240,8 @@ async fn connection(client: TcpStream, target: u16, mut trouble: Receiver<Troubl
         }
     }
     // A host that is gone says nothing; once it is reachable again, it knows of no connection.
-    let _ = trouble
+    let _ = passage
+        .trouble
         .wait_for(|trouble| *trouble != Trouble::HalfOpen)
         .await;
     reset(client);
@@ -197,14 +255,19 @@ fn reset(stream: TcpStream) {
 }
 
 /// Carries bytes in one direction until it ends.
-async fn pump(from: &TcpStream, to: &TcpStream, way: Way, mut trouble: Receiver<Trouble>) {
+async fn pump(from: &TcpStream, to: &TcpStream, way: Way, mut passage: Passage) {
     let mut buffer = vec![0; 64 * 1024];
+    let mut requests = Requests::default();
     loop {
         let Some(count) = read(from, &mut buffer).await else {
             return;
         };
+        if way == Way::ToBroker {
+            passage.trap.meet(&requests.follow(&buffer[..count]));
+        }
         // What is under way when a way is cut arrives late, as TCP would have it.
-        let Ok(delay) = trouble
+        let Ok(delay) = passage
+            .trouble
             .wait_for(|trouble| !trouble.holds(way))
             .await
             .map(|trouble| trouble.delay())
