@@ -99,8 +99,8 @@ pub(super) fn wall_clock() -> Moment {
     Moment::checked_from_millis(millis).unwrap_or(Moment::EARLIEST)
 }
 
-/// What is missing, has other partitions or would lose a journal is refused; what else differs is only said: an
-/// operator may have changed it while we ran.
+/// What is missing, has other partitions, is cleaned up in another way or would lose a journal is refused; what else
+/// differs is only said: an operator may have changed it while we ran.
 fn check_topics(admin: &Admin, config: &Config) -> Result<(), Failure> {
     for topic in plan(&config.names, &config.topics) {
         let found = admin.find(&topic.name)?;

@@ -244,8 +244,9 @@ pub fn differences(plan: &TopicPlan, found: Option<&TopicFound>) -> Vec<String> 
     lines
 }
 
-/// Whether no worker must start on the topic as it is: it is missing, has other partitions, or would lose what
-/// must be kept for ever, as a journal must.
+/// Whether no worker must start on the topic as it is: it is missing, has other partitions, is cleaned up in another
+/// way, so that of the records of a tenant only the latest would be kept, or would lose what must be kept for ever, as a
+/// journal must.
 #[must_use]
 pub fn forbids_work(plan: &TopicPlan, found: Option<&TopicFound>) -> bool {
     let Some(found) = found else { return true };
@@ -255,10 +256,8 @@ pub fn forbids_work(plan: &TopicPlan, found: Option<&TopicFound>) -> bool {
         value.is_some_and(|value| !plan.config[*key].holds(value))
     };
     found.partitions != plan.partitions
-        || (for_ever
-            && ["cleanup.policy", "retention.ms", "retention.bytes"]
-                .iter()
-                .any(loses))
+        || loses(&"cleanup.policy")
+        || (for_ever && ["retention.ms", "retention.bytes"].iter().any(loses))
 }
 
 #[cfg(test)]
@@ -309,7 +308,8 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_would_be_deleted_forbids_work_and_a_shorter_ledger_does_not() {
+    fn a_journal_that_would_be_deleted_and_another_cleanup_forbid_work_and_a_shorter_ledger_does_not()
+     {
         let settings = TopicSettings {
             partitions: 4,
             replication: 1,
@@ -338,15 +338,15 @@ mod tests {
                 &topic,
                 Some(&found(&topic, "segment.ms", "1"))
             ));
-            for (key, value) in [
-                ("retention.ms", "3600000"),
-                ("retention.bytes", "1000000"),
-                ("cleanup.policy", "compact,delete"),
+            for (key, value, forbids) in [
+                ("retention.ms", "3600000", journal),
+                ("retention.bytes", "1000000", journal),
+                ("cleanup.policy", "compact,delete", true),
             ] {
                 let changed = found(&topic, key, value);
                 assert_eq!(
                     forbids_work(&topic, Some(&changed)),
-                    journal,
+                    forbids,
                     "{} {key}",
                     topic.name
                 );
