@@ -125,9 +125,7 @@ impl StopReason {
     pub fn may_pass(&self) -> bool {
         matches!(self, StopReason::Undecided | StopReason::JournalBehind(_))
     }
-}
 
-impl StopReason {
     /// The next offset of the input, if the reason has it.
     pub(super) fn position(&self) -> Option<i64> {
         match self {

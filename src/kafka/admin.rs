@@ -10,7 +10,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
 
-use super::clients::{Connection, Listening};
+use super::clients::{Connection, Listening, find_brokers};
 use super::error::{Error, code_of, words};
 use super::native::{self, Handle};
 use super::topics::{TopicFound, TopicPlan};
@@ -98,10 +98,7 @@ impl Admin {
                 Err(Error::Unreachable { .. }) if left > turn => {}
                 answered => return answered,
             }
-            let client = self.client.inner();
-            if client.fetch_metadata(None, FIRST).is_err() {
-                Handle::new(client.native_ptr()).add_brokers(&self.bootstrap);
-            }
+            find_brokers(self.client.inner(), None, &self.bootstrap, FIRST);
             turn *= 2;
         }
     }

@@ -10,6 +10,8 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaConfRes;
 
+use super::native::Handle;
+
 /// How to reach the cluster.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Connection {
@@ -76,13 +78,26 @@ impl Connection {
     }
 }
 
-/// Whether any broker tells a client of a topic within so long; an answer that there is none is one too.
+/// Has a client look for its brokers again at these addresses, where none tells it of a topic within so long
+/// (`lookout.rs` says why).
+pub(super) fn find_brokers<C: ClientContext>(
+    client: &Client<C>,
+    topic: Option<&str>,
+    addresses: &str,
+    within: Duration,
+) {
+    if !sees_brokers(client, topic, within) {
+        Handle::new(client.native_ptr()).add_brokers(addresses);
+    }
+}
+
+/// Whether any broker tells a client of a topic, or of all, within so long; an answer that there is none is one too.
 pub(super) fn sees_brokers<C: ClientContext>(
     client: &Client<C>,
-    topic: &str,
+    topic: Option<&str>,
     within: Duration,
 ) -> bool {
-    let asked = client.fetch_metadata(Some(topic), within);
+    let asked = client.fetch_metadata(topic, within);
     !asked.is_err_and(|error| is_transport(error.rdkafka_error_code()))
 }
 

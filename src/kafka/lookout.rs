@@ -50,7 +50,7 @@ impl Lookout {
         let (looking, finding) = (Arc::clone(consumer), Arc::clone(consumer));
         let (topic, bootstrap) = (topic.to_owned(), bootstrap.to_owned());
         self.lock().push(Watched {
-            looks: Box::new(move || sees_brokers(looking.client(), &topic, WITHIN)),
+            looks: Box::new(move || sees_brokers(looking.client(), Some(&topic), WITHIN)),
             finds: Box::new(move || {
                 Handle::new(finding.client().native_ptr()).add_brokers(&bootstrap);
             }),

@@ -12,9 +12,9 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionListElem};
 
-use super::clients::{Connection, Listening, is_transport, sees_brokers};
+use super::clients::{Connection, Listening, find_brokers, is_transport};
 use super::error::Error;
-use super::native::{self, Handle};
+use super::native;
 
 impl ConsumerContext for Listening {}
 
@@ -272,10 +272,8 @@ impl TopicReader {
             match ask(left.min(turn)) {
                 Err(error) if is_moving(&error) && left > PAUSE => thread::sleep(PAUSE),
                 Err(error) if is_transport(error.rdkafka_error_code()) => {
-                    if !sees_brokers(self.consumer.client(), &self.topic, SIGHT) {
-                        Handle::new(self.consumer.client().native_ptr())
-                            .add_brokers(&self.bootstrap);
-                    }
+                    let client = self.consumer.client();
+                    find_brokers(client, Some(&self.topic), &self.bootstrap, SIGHT);
                     if left <= turn {
                         return Err(error);
                     }

@@ -50,9 +50,9 @@ pub enum Fault {
     UnheardEnd,
     /// or it was not decided in that time.
     UndecidedEnd,
-    /// A thousand calls and more are due at one moment.
+    /// A thousand timers of a partition and more fired while faults came.
     Crowd,
-    /// A rebalance leaves a partition to nobody.
+    /// A rebalance left a partition to nobody, and a worker is to join again for it.
     Ownerless,
     EmptyJournal,
     CutJournal,
